@@ -1,0 +1,151 @@
+{{/*
+shorten cuts a name that is too long for its kind, and ends it in a hash of the whole, so that two long names that
+begin alike stay different. Arguments: a list of the name and the longest permitted length.
+*/}}
+{{- define "nfs-provisioner.shorten" -}}
+{{- $name := index . 0 -}}
+{{- $max := index . 1 -}}
+{{- if gt (len $name) $max -}}
+{{- printf "%s-%s" (trunc (int (sub $max 9)) $name | trimSuffix "-" | trimSuffix ".") (sha256sum $name | trunc 8) -}}
+{{- else -}}
+{{- $name -}}
+{{- end -}}
+{{- end }}
+
+{{- define "nfs-provisioner.name" -}}
+{{- include "nfs-provisioner.shorten" (list (.Values.nameOverride | default .Chart.Name) 63) -}}
+{{- end }}
+
+{{/* The name of what lives in the release's namespace. */}}
+{{- define "nfs-provisioner.fullname" -}}
+{{- $name := .Values.nameOverride | default .Chart.Name -}}
+{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
+{{- include "nfs-provisioner.shorten" (list (.Values.fullnameOverride | default $full) 63) -}}
+{{- end }}
+
+{{/*
+The name of what lives outside namespaces. A namespace has no dot in its name, so that everything before the first
+dot is the namespace, and no two releases get one name.
+*/}}
+{{- define "nfs-provisioner.clusterName" -}}
+{{- printf "%s.%s" .Release.Namespace (include "nfs-provisioner.fullname" .) -}}
+{{- end }}
+
+{{- define "nfs-provisioner.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "nfs-provisioner.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "nfs-provisioner.labels" -}}
+{{ include "nfs-provisioner.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ include "nfs-provisioner.shorten" (list (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_") 63) }}
+{{- end }}
+
+{{- define "nfs-provisioner.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- .Values.serviceAccount.name | default (include "nfs-provisioner.fullname" .) -}}
+{{- else -}}
+{{- .Values.serviceAccount.name | default "default" -}}
+{{- end -}}
+{{- end }}
+
+{{- define "nfs-provisioner.provisionerName" -}}
+{{- .Values.provisionerName | default (printf "cluster.local/%s" (include "nfs-provisioner.fullname" .)) -}}
+{{- end }}
+
+{{/* The lease is named after the provisioner, not the release: whoever answers to one name must share one lease. */}}
+{{- define "nfs-provisioner.leaseName" -}}
+{{- include "nfs-provisioner.provisionerName" . | lower | replace "/" "-" | replace "_" "-" -}}
+{{- end }}
+
+{{- define "nfs-provisioner.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{- printf "%s@%s" .repository .digest -}}
+{{- else -}}
+{{- printf "%s:%s" .repository (.tag | default $.Chart.AppVersion) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/*
+The hash of everything in a share that Kubernetes does not let a PersistentVolume change, and of whose share it is.
+Arguments: a list of the root context and the share.
+*/}}
+{{- define "nfs-provisioner.shareHash" -}}
+{{- $root := index . 0 -}}
+{{- $share := index . 1 -}}
+{{- list
+      (include "nfs-provisioner.clusterName" $root) $share.name
+      $share.server $share.path ($share.mountOptions | default list) ($share.size | default "1Ti")
+    | toJson | sha256sum | trunc 8 -}}
+{{- end }}
+
+{{/* The PersistentVolume of a share. Arguments: a list of the root context and the share. */}}
+{{- define "nfs-provisioner.shareVolume" -}}
+{{- $root := index . 0 -}}
+{{- $share := index . 1 -}}
+{{- printf "%s.%s-%s" (include "nfs-provisioner.clusterName" $root) $share.name (include "nfs-provisioner.shareHash" .) -}}
+{{- end }}
+
+{{/* The PersistentVolumeClaim of a share. Arguments: a list of the root context and the share. */}}
+{{- define "nfs-provisioner.shareClaim" -}}
+{{- $root := index . 0 -}}
+{{- $share := index . 1 -}}
+{{- printf "%s-%s-%s" (include "nfs-provisioner.fullname" $root) $share.name (include "nfs-provisioner.shareHash" .) -}}
+{{- end }}
+
+{{/* What the schema cannot see. */}}
+{{- define "nfs-provisioner.validate" -}}
+{{- if not .Values.shares -}}
+{{- fail "\n\nshares is empty: name at least one NFS export, for example\n  --set 'shares[0].name=default,shares[0].server=nfs.example.com,shares[0].path=/export'\n" -}}
+{{- end -}}
+{{- $shares := dict -}}
+{{- range .Values.shares -}}
+{{- if hasKey $shares .name -}}
+{{- fail (printf "\n\nshares: the name %q is given twice; each share needs a name of its own.\n" .name) -}}
+{{- end -}}
+{{- $_ := set $shares .name true -}}
+{{- end -}}
+{{- $classes := dict -}}
+{{- $default := "" -}}
+{{- range .Values.storageClasses -}}
+{{- if hasKey $classes .name -}}
+{{- fail (printf "\n\nstorageClasses: the name %q is given twice; each class needs a name of its own.\n" .name) -}}
+{{- end -}}
+{{- $_ := set $classes .name true -}}
+{{- if and .share (not (hasKey $shares .share)) -}}
+{{- fail (printf "\n\nstorageClasses: class %q names the share %q, which is not one of shares: %s.\n" .name .share (keys $shares | sortAlpha | join ", ")) -}}
+{{- end -}}
+{{- if .default -}}
+{{- if $default -}}
+{{- fail (printf "\n\nstorageClasses: %q and %q are both marked default; a cluster should have one default class.\n" $default .name) -}}
+{{- end -}}
+{{- $default = .name -}}
+{{- end -}}
+{{- end -}}
+{{- if and (not .Values.leaderElection.enabled) (gt (int .Values.replicaCount) 1) -}}
+{{- fail (printf "\n\nreplicaCount is %d, but leaderElection.enabled is false: two replicas would write to a share at once. Set replicaCount to 1.\n" (int .Values.replicaCount)) -}}
+{{- end -}}
+{{- $env := dict -}}
+{{- range .Values.extraEnv -}}
+{{- if hasKey $env .name -}}
+{{- fail (printf "\n\nextraEnv: %q is given twice.\n" .name) -}}
+{{- end -}}
+{{- $_ := set $env .name true -}}
+{{- end -}}
+{{- if .Values.storageClasses -}}
+{{- $provisioner := include "nfs-provisioner.provisionerName" . -}}
+{{- range ((lookup "storage.k8s.io/v1" "StorageClass" "" "").items | default list) -}}
+{{- $owner := .metadata.annotations | default dict -}}
+{{- $release := index $owner "meta.helm.sh/release-name" -}}
+{{- $namespace := index $owner "meta.helm.sh/release-namespace" -}}
+{{- $ours := hasPrefix (printf "%s-" $.Chart.Name) (index (.metadata.labels | default dict) "helm.sh/chart" | default "") -}}
+{{- if and $ours (eq .provisioner $provisioner) (or (ne $release $.Release.Name) (ne $namespace $.Release.Namespace)) -}}
+{{- fail (printf "\n\nprovisionerName: %q already belongs to the release %q in the namespace %q, and two must not answer to one name. Set provisionerName.\n" $provisioner $release $namespace) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
