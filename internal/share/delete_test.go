@@ -1,0 +1,227 @@
+package share
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// errFenced stands for a lost lease.
+var errFenced = errors.New("fenced")
+
+func TestRemoveDeletesTheDirectoryAndNothingElse(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		r := record(t, "pv-1", "a", "team/db")
+		mustMake(t, s, r, open777)
+		mustMake(t, s, record(t, "pv-2", "b", "team/db2"), open777)
+		write(t, s, "team/db2/file", "neighbour's")
+		write(t, s, "team/loose", "nobody's")
+		for i := range 50 {
+			write(t, s, fmt.Sprintf("team/db/d%d/f%d", i%7, i), "x")
+		}
+		for link, target := range map[string]string{"up": "../db2", "out": "/etc", "self": "."} {
+			if err := os.Symlink(target, filepath.Join(s.Mount, "team/db", link)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Remove(t.Context(), volume(r)); err != nil {
+			t.Fatal(err)
+		}
+		expectAbsent(t, s, "team/db")
+		expectAbsent(t, s, trashFolder+"/pv-1")
+		expectAbsent(t, s, recordsFolder+"/team/db")
+		expectContent(t, s, "team/db2/file", "neighbour's")
+		expectContent(t, s, "team/loose", "nobody's")
+
+		if err := s.Remove(t.Context(), volume(r)); err != nil {
+			t.Errorf("removed once more: %v", err)
+		}
+		mustMake(t, s, record(t, "pv-3", "c", "team/db"), open777)
+		if err := s.Remove(t.Context(), volume(r)); err != nil {
+			t.Errorf("removed once more, the path having a new owner: %v", err)
+		}
+		if _, err := os.Stat(filepath.Join(s.Mount, "team/db")); err != nil {
+			t.Errorf("the new owner's directory: %v", err)
+		}
+		if err := s.Forget(t.Context(), "pv-1"); err != nil {
+			t.Fatal(err)
+		}
+		expectError(t, s.Remove(t.Context(), volume(r)), ErrOwned)
+	})
+}
+
+func TestDeleteNeedsProof(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		owner := record(t, "pv-1", "a", "team/db")
+		mustMake(t, s, owner, open777)
+		write(t, s, "team/db/sub/file", "precious")
+		write(t, s, "stray/file", "precious")
+		otherCluster := owner
+		otherCluster.Cluster = "cluster-2"
+		for name, c := range map[string]struct {
+			record Record
+			want   error
+		}{
+			"another volume's directory":    {record(t, "pv-9", "z", "team/db"), ErrOwned},
+			"a folder above":                {record(t, "pv-9", "z", "team"), ErrOwned},
+			"a folder inside":               {record(t, "pv-9", "z", "team/db/sub"), ErrOwned},
+			"same name, another cluster":    {otherCluster, ErrOwned},
+			"a directory without record":    {record(t, "pv-9", "z", "stray"), ErrNotOurs},
+			"a folder in a stray directory": {record(t, "pv-9", "z", "stray/file"), ErrExists},
+		} {
+			t.Run(name, func(t *testing.T) {
+				expectError(t, s.Remove(t.Context(), volume(c.record)), c.want)
+				_, err := s.Archive(t.Context(), volume(c.record))
+				expectError(t, err, c.want)
+			})
+		}
+		expectContent(t, s, "team/db/sub/file", "precious")
+		expectContent(t, s, "stray/file", "precious")
+	})
+}
+
+func TestDeleteOfNothingIsDone(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		v := volume(record(t, "pv-1", "a", "never/made"))
+		if err := s.Remove(t.Context(), v); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.Archive(t.Context(), v); err != nil {
+			t.Error(err)
+		}
+		if err := s.Retain(t.Context(), v); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestArchiveKeepsTheDataUnderANameOfItsOwn(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		long := strings.Repeat("ü", 127)
+		for path, want := range map[string]string{
+			"db":          "archived-db-pv-1",
+			"team/x/db":   "archived-team/x/db-pv-1",
+			long:          "archived-" + strings.Repeat("ü", 120) + "-pv-1",
+			long + "/low": "archived-" + strings.Repeat("ü", 123) + "/low-pv-1",
+		} {
+			r := record(t, "pv-1", "a", path)
+			mustMake(t, s, r, open777)
+			write(t, s, path+"/file", path)
+			got, err := s.Archive(t.Context(), volume(r))
+			if err != nil || got.String() != want {
+				t.Errorf("archive of %q is %q (%v), want %q", path, got, err, want)
+			}
+			expectContent(t, s, want+"/file", path)
+			expectAbsent(t, s, path)
+			expectAbsent(t, s, recordsFolder+"/"+path)
+		}
+		if _, err := s.Make(t.Context(), record(t, "pv-9", "z", "archived-db-pv-1"), MakeOptions{AllowExisting: true}); !errors.Is(err, ErrOwned) {
+			t.Errorf("a claim for an archive: %v", err)
+		}
+	})
+}
+
+func TestArchiveNeverOverwrites(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		write(t, s, "archived-db-pv-1/file", "older")
+		if err := os.Mkdir(filepath.Join(s.Mount, "archived-db-pv-1-2"), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		mustMake(t, s, record(t, "pv-9", "z", "archived-db-pv-1-3"), open777)
+		r := record(t, "pv-1", "a", "db")
+		mustMake(t, s, r, open777)
+		write(t, s, "db/file", "newer")
+		got, err := s.Archive(t.Context(), volume(r))
+		if err != nil || got.String() != "archived-db-pv-1-4" {
+			t.Fatalf("got %q, %v", got, err)
+		}
+		expectContent(t, s, "archived-db-pv-1/file", "older")
+		expectContent(t, s, "archived-db-pv-1-4/file", "newer")
+		if again, err := s.Archive(t.Context(), volume(r)); err != nil {
+			t.Errorf("archived once more: %q, %v", again, err)
+		}
+	})
+}
+
+func TestRetainLetsOnlyTheSameClaimHaveTheDirectoryBack(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		r := record(t, "pv-1", "a", "db")
+		mustMake(t, s, r, open777)
+		write(t, s, "db/file", "kept")
+		for range 2 {
+			if err := s.Retain(t.Context(), volume(r)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := s.Make(t.Context(), record(t, "pv-2", "other", "db"), MakeOptions{Mode: 0o777, AllowExisting: true})
+		expectError(t, err, ErrOwned)
+		elsewhere := record(t, "pv-2", "a", "db")
+		elsewhere.Cluster = "cluster-2"
+		_, err = s.Make(t.Context(), elsewhere, open777)
+		expectError(t, err, ErrOwned)
+
+		for range 2 {
+			mustMake(t, s, record(t, "pv-2", "a", "db"), open777)
+		}
+		expectContent(t, s, "db/file", "kept")
+		if err := s.Retain(t.Context(), volume(r)); err != nil {
+			t.Errorf("the old volume once more: %v", err)
+		}
+		expectError(t, s.Remove(t.Context(), volume(r)), ErrOwned)
+		expectContent(t, s, "db/file", "kept")
+	})
+}
+
+func TestAdoptedVolumesAreDeletedWithoutARecord(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		adopted := func(name, path string) Volume {
+			v := volume(record(t, name, "a", path))
+			v.Adopted = true
+			return v
+		}
+		write(t, s, "default-a-pv-1/file", "old")
+		if got, err := s.Archive(t.Context(), adopted("pv-1", "default-a-pv-1")); err != nil || got.String() != "archived-default-a-pv-1-pv-1" {
+			t.Errorf("got %q, %v", got, err)
+		}
+		expectContent(t, s, "archived-default-a-pv-1-pv-1/file", "old")
+
+		write(t, s, "default-b-pv-2/file", "old")
+		for range 2 {
+			if err := s.Remove(t.Context(), adopted("pv-2", "default-b-pv-2")); err != nil {
+				t.Error(err)
+			}
+		}
+		expectAbsent(t, s, "default-b-pv-2")
+
+		mustMake(t, s, record(t, "pv-3", "c", "owned/c"), open777)
+		write(t, s, "owned/c/file", "precious")
+		for _, path := range []string{"owned", "owned/c", "owned/c/file"} {
+			expectError(t, s.Remove(t.Context(), adopted("pv-4", path)), ErrOwned)
+		}
+		expectContent(t, s, "owned/c/file", "precious")
+	})
+}
+
+func TestNothingIsMovedByAProcessThatMayNoLongerWrite(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		r := record(t, "pv-1", "a", "db")
+		mustMake(t, s, r, open777)
+		write(t, s, "db/file", "precious")
+		s.options.Fence = func() error { return errFenced }
+		_, err := s.Make(t.Context(), record(t, "pv-2", "b", "new"), open777)
+		expectError(t, err, errFenced)
+		expectError(t, s.Remove(t.Context(), volume(r)), errFenced)
+		_, err = s.Archive(t.Context(), volume(r))
+		expectError(t, err, errFenced)
+		expectError(t, s.Retain(t.Context(), volume(r)), errFenced)
+		expectAbsent(t, s, "new")
+		expectContent(t, s, "db/file", "precious")
+		s.options.Fence = func() error { return nil }
+		if _, err := s.Archive(t.Context(), volume(r)); err != nil {
+			t.Error(err)
+		}
+	})
+}

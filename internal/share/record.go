@@ -1,0 +1,110 @@
+package share
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// recordVersion is the version of the record's form. A record with a higher
+// one was written by a newer release and is not touched.
+const recordVersion = 1
+
+// State says what has become of the directory that a record names.
+type State string
+
+// The states of a record.
+const (
+	// Active: the directory belongs to a volume that exists or is being made.
+	Active State = "active"
+	// Released: the volume is gone and its data was kept; the same claim may
+	// take the directory back.
+	Released State = "released"
+	// Archived: the volume is gone and the directory is its archive.
+	Archived State = "archived"
+)
+
+// Claim is the claim that a volume was made for.
+type Claim struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	UID       string `json:"uid"`
+}
+
+// String is namespace/name.
+func (c Claim) String() string { return c.Namespace + "/" + c.Name }
+
+// A Record says which volume owns a directory. It is stored as JSON in a file
+// of its own on the share, so that ownership outlives the cluster's objects
+// and is seen by every cluster that uses the export.
+type Record struct {
+	Version int `json:"version"`
+	// Cluster is the UID of the namespace kube-system of the owner's cluster.
+	Cluster string `json:"cluster"`
+	// Volume is the name of the PersistentVolume.
+	Volume    string    `json:"volume"`
+	Claim     Claim     `json:"claim"`
+	Directory Directory `json:"directory"`
+	State     State     `json:"state"`
+	// Class is the name of the StorageClass, Capacity the quantity as the
+	// claim asked for it, OnDelete the policy; they are kept for people and
+	// for listing, decisions are taken on what the volume says.
+	Class    string `json:"class,omitempty"`
+	Capacity string `json:"capacity,omitempty"`
+	OnDelete string `json:"onDelete,omitempty"`
+	// Existing: the directory was there before the volume.
+	Existing bool `json:"existing,omitempty"`
+	// Returned: the claim took back what an earlier volume of it had left.
+	Returned bool `json:"returned,omitempty"`
+	// Shared: other volumes of the same cluster may join.
+	Shared bool `json:"shared,omitempty"`
+	// Origin is where an archive's data was while its volume lived.
+	Origin string `json:"origin,omitempty"`
+	// Changed is when the state was entered.
+	Changed time.Time `json:"changed"`
+}
+
+// ErrRecordDamaged is wrapped when a record cannot be read as one. What it
+// governs is left alone until a person has looked at it.
+var ErrRecordDamaged = errors.New("the record is damaged")
+
+// decodeRecord reads a record and refuses one that is incomplete or of another
+// version.
+func decodeRecord(data []byte) (Record, error) {
+	var r Record
+	if err := json.Unmarshal(data, &r); err != nil {
+		return Record{}, fmt.Errorf("%w: %w", ErrRecordDamaged, err)
+	}
+	switch {
+	case r.Version != recordVersion:
+		return Record{}, fmt.Errorf("%w: it has version %d, this release knows %d", ErrRecordDamaged, r.Version, recordVersion)
+	case r.Volume == "" || r.Cluster == "":
+		return Record{}, fmt.Errorf("%w: it names no volume or no cluster", ErrRecordDamaged)
+	case r.State != Active && r.State != Released && r.State != Archived:
+		return Record{}, fmt.Errorf("%w: it has the unknown state %q", ErrRecordDamaged, r.State)
+	case r.Directory == Directory{}:
+		return Record{}, fmt.Errorf("%w: it names no directory", ErrRecordDamaged)
+	}
+	return r, nil
+}
+
+// now is the time as records tell it.
+func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
+
+func (r Record) encode() ([]byte, error) {
+	r.Version = recordVersion
+	data, err := json.MarshalIndent(r, "", "  ")
+	return append(data, '\n'), err
+}
+
+// names says whether the record is about this very volume of this cluster.
+func (r Record) names(volume, cluster string) bool {
+	return r.Volume == volume && r.Cluster == cluster
+}
+
+// returnable says whether the claim of next may take back what r kept.
+func (r Record) returnable(next Record) bool {
+	return r.State == Released && r.Cluster == next.Cluster &&
+		r.Claim.Namespace == next.Claim.Namespace && r.Claim.Name == next.Claim.Name
+}

@@ -1,0 +1,162 @@
+package share
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// A Location says where a share is.
+type Location struct {
+	Name   string // what classes call it
+	Server string // host name or address, without brackets
+	Path   string // the export's path on the server, absolute
+	Mount  string // where it is mounted here, absolute
+}
+
+// String is the share as people know it: name and server:/path.
+func (l Location) String() string { return fmt.Sprintf("%q (%s:%s)", l.Name, l.Server, l.Path) }
+
+// Options bound what a share may take.
+type Options struct {
+	// Timeout is how long one operation may take before its caller is told.
+	Timeout time.Duration
+	// Places is how many operations may run at once, hung ones included.
+	Places int
+	// Fence is asked right before every step that cannot be taken back. An
+	// error stops the operation. It is how a process that lost its leadership
+	// while it was stopped learns of it.
+	Fence func() error
+}
+
+// A Share is one NFS export, ready for use by many goroutines.
+type Share struct {
+	Location
+	options Options
+
+	places  chan struct{}
+	running sync.WaitGroup
+	stop    context.Context
+	cancel  context.CancelFunc
+
+	mu       sync.Mutex
+	root     *os.Root
+	stale    bool
+	inFlight map[string]struct{} // volumes that an operation works on
+	removals map[string]*removal // by volume
+}
+
+// New prepares a share. It does not touch the mount; [Share.Check] does.
+func New(location Location, options Options) *Share {
+	if options.Fence == nil {
+		options.Fence = func() error { return nil }
+	}
+	stop, cancel := context.WithCancel(context.Background())
+	return &Share{
+		Location: location,
+		options:  options,
+		places:   make(chan struct{}, options.Places),
+		stop:     stop,
+		cancel:   cancel,
+		inFlight: map[string]struct{}{},
+		removals: map[string]*removal{},
+	}
+}
+
+// Check says whether the mount is there, is a directory, and may be written
+// to. It changes nothing on the share. The error wraps ErrUnfit, or ErrTimeout
+// when the server does not answer, which is no fault of the configuration.
+func (s *Share) Check(ctx context.Context) error {
+	_, err := do(ctx, s, "check", func(*os.Root) (struct{}, error) {
+		const writeAndSearch = 0o3 // W_OK|X_OK of access(2)
+		if err := syscall.Access(s.Mount, writeAndSearch); err != nil {
+			return struct{}{}, fmt.Errorf("%w: uid %d may not write to %s: %w", ErrUnfit, os.Geteuid(), s.Mount, err)
+		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// Close stops removals at the next file and waits for every operation that is
+// still running, until ctx ends: an operation on a hung share cannot be
+// interrupted.
+func (s *Share) Close(ctx context.Context) error {
+	s.cancel()
+	idle := make(chan struct{})
+	go func() { s.running.Wait(); close(idle) }()
+	select {
+	case <-idle:
+	case <-ctx.Done():
+		return s.fail("close", fmt.Errorf("%w: operations are still running", ErrTimeout))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.root == nil {
+		return nil
+	}
+	err := s.root.Close()
+	s.root = nil
+	return err
+}
+
+// Contains says whether server and path name something below this share, and
+// its path relative to the share's root. The comparison is of whole segments
+// of the text; a server known by two names is two servers.
+func (l Location) Contains(server, fullPath string) (relative string, ok bool) {
+	if server != l.Server {
+		return "", false
+	}
+	base := path.Clean(l.Path)
+	if base == "/" {
+		base = ""
+	}
+	if len(fullPath) <= len(base)+1 || fullPath[:len(base)] != base || fullPath[len(base)] != '/' {
+		return "", false
+	}
+	return fullPath[len(base)+1:], true
+}
+
+// FullPath is the path of d on the server.
+func (l Location) FullPath(d Directory) string { return path.Join(l.Path, d.path) }
+
+// fail says which share an error is about.
+func (s *Share) fail(operation string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("share %s: %s: %w", s.Location, operation, err)
+}
+
+// open returns the root of the mount, opened again after the server said that
+// our handle is stale.
+func (s *Share) open() (*os.Root, error) {
+	s.mu.Lock()
+	root, stale := s.root, s.stale
+	s.mu.Unlock()
+	if root != nil && !stale {
+		return root, nil
+	}
+	fresh, err := os.OpenRoot(s.Mount)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnfit, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// A root that others may still use is left to the garbage collector.
+	s.root, s.stale = fresh, false
+	return fresh, nil
+}
+
+// judge remembers that the root has to be opened again.
+func (s *Share) judge(err error) {
+	if errors.Is(err, syscall.ESTALE) {
+		s.mu.Lock()
+		s.stale = true
+		s.mu.Unlock()
+	}
+}
