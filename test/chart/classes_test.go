@@ -1,0 +1,73 @@
+package chart
+
+import (
+	"reflect"
+	"testing"
+)
+
+// TestClassDefaults: a class that says nothing but its name.
+func TestClassDefaults(t *testing.T) {
+	c := render(t, release{values: []string{minimal, "storageClasses: [{name: nfs}]"}}).one(t, "StorageClass")
+	delete(c["metadata"].(map[string]any), "labels")
+	want := object{
+		"apiVersion":           "storage.k8s.io/v1",
+		"kind":                 "StorageClass",
+		"metadata":             map[string]any{"name": "nfs"},
+		"provisioner":          "cluster.local/rel-nfs-provisioner",
+		"reclaimPolicy":        "Delete",
+		"volumeBindingMode":    "Immediate",
+		"allowVolumeExpansion": false,
+	}
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("the class is\n%v\nwant\n%v", c, want)
+	}
+}
+
+// TestClassFull: a class that says everything.
+func TestClassFull(t *testing.T) {
+	c := render(t, release{values: []string{twoShares, `
+provisionerName: example.com/nfs
+storageClasses:
+- name: nfs
+  share: bulk
+  default: true
+  reclaimPolicy: Retain
+  volumeBindingMode: WaitForFirstConsumer
+  allowVolumeExpansion: true
+  mountOptions: [nfsvers=4.1]
+  parameters: {pathPattern: "${.PVC.namespace}/${.PVC.name}", onDelete: delete, mode: "0770", uid: "1000"}
+  labels: {tier: bulk}
+  annotations: {example.com/owner: storage}
+`}}).one(t, "StorageClass")
+	labels := c.at("metadata", "labels").(map[string]any)
+	if labels["tier"] != "bulk" || labels["app.kubernetes.io/instance"] != "rel" {
+		t.Errorf("the labels are %v", labels)
+	}
+	delete(c["metadata"].(map[string]any), "labels")
+	want := object{
+		"apiVersion": "storage.k8s.io/v1",
+		"kind":       "StorageClass",
+		"metadata": map[string]any{"name": "nfs", "annotations": map[string]any{
+			"example.com/owner": "storage", "storageclass.kubernetes.io/is-default-class": "true"}},
+		"provisioner":          "example.com/nfs",
+		"reclaimPolicy":        "Retain",
+		"volumeBindingMode":    "WaitForFirstConsumer",
+		"allowVolumeExpansion": true,
+		"mountOptions":         []any{"nfsvers=4.1"},
+		"parameters": map[string]any{"share": "bulk", "pathPattern": "${.PVC.namespace}/${.PVC.name}",
+			"onDelete": "delete", "mode": "0770", "uid": "1000"},
+	}
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("the class is\n%v\nwant\n%v", c, want)
+	}
+}
+
+// TestClassProvisioner: the program answers to the name that its classes call.
+func TestClassProvisioner(t *testing.T) {
+	for _, values := range ciValues(t) {
+		all := render(t, release{values: []string{values}})
+		for _, c := range all.ofKind("StorageClass") {
+			wantArgs(t, all.one(t, "Deployment"), "--provisioner-name="+c.str("provisioner"))
+		}
+	}
+}
