@@ -1,0 +1,81 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+)
+
+// ErrNoPermission: the API server does not let us do what we need to.
+var ErrNoPermission = errors.New("a permission is missing in the API")
+
+// permission is something that we do with a resource.
+type permission struct {
+	group, resource, namespace, name string
+	verbs                            []string
+}
+
+func (c Config) permissions() []permission {
+	all := []permission{
+		{resource: "persistentvolumes", verbs: []string{"get", "list", "watch", "create", "patch", "delete"}},
+		{resource: "persistentvolumeclaims", verbs: []string{"get", "list", "watch", "update"}},
+		{group: "storage.k8s.io", resource: "storageclasses", verbs: []string{"list", "watch"}},
+		{resource: "nodes", verbs: []string{"get"}},
+		{resource: "namespaces", name: metav1.NamespaceSystem, verbs: []string{"get"}},
+		{resource: "events", verbs: []string{"create", "patch"}},
+	}
+	if c.LeaderElect {
+		const group, leases = "coordination.k8s.io", "leases"
+		all = append(all,
+			permission{group: group, resource: leases, namespace: c.LeaseNamespace, verbs: []string{"create"}},
+			permission{group: group, resource: leases, namespace: c.LeaseNamespace, name: c.LeaseName, verbs: []string{"get", "update"}},
+		)
+	}
+	return all
+}
+
+// checkAccess asks the API server about every permission that is needed, and
+// reports each missing one in a sentence of its own.
+func checkAccess(ctx context.Context, client kubernetes.Interface, c Config) error {
+	var problems []error
+	for _, p := range c.permissions() {
+		var missing []string
+		for _, verb := range p.verbs {
+			review, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
+				Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
+					Verb: verb, Group: p.group, Resource: p.resource, Namespace: p.namespace, Name: p.name,
+				}},
+			}, metav1.CreateOptions{})
+			if err != nil {
+				return fmt.Errorf("ask the API server for our permissions: %w", err)
+			}
+			if !review.Status.Allowed {
+				missing = append(missing, verb)
+			}
+		}
+		if len(missing) > 0 {
+			problems = append(problems, fmt.Errorf("%w: %s; give the service account a role with it", ErrNoPermission, p.describe(missing)))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (p permission) describe(verbs []string) string {
+	resource := p.resource
+	if p.group != "" {
+		resource += "." + p.group
+	}
+	text := fmt.Sprintf("%v %s", slices.Compact(verbs), resource)
+	if p.name != "" {
+		text += fmt.Sprintf(" %q", p.name)
+	}
+	if p.namespace != "" {
+		return text + fmt.Sprintf(" in namespace %q", p.namespace)
+	}
+	return text + " in the whole cluster"
+}

@@ -1,0 +1,145 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/nfs-provisioner/nfs-provisioner/internal/provision"
+	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
+)
+
+// resync is how often everything is looked at again without a change.
+const resync = 15 * time.Minute
+
+// Indexes of volumes that have no record on a share: by their own path on
+// their server, and by every path above it.
+const (
+	unrecordedAt    = "unrecorded-at"
+	unrecordedBelow = "unrecorded-below"
+)
+
+// caches are the objects that we read, kept current by watches.
+type caches struct {
+	factory informers.SharedInformerFactory
+	claims  cache.SharedIndexInformer
+	volumes cache.SharedIndexInformer
+	classes cache.SharedIndexInformer
+}
+
+func newCaches(client kubernetes.Interface) (*caches, error) {
+	factory := informers.NewSharedInformerFactoryWithOptions(client, resync, informers.WithTransform(slim))
+	c := &caches{
+		factory: factory,
+		claims:  factory.Core().V1().PersistentVolumeClaims().Informer(),
+		volumes: factory.Core().V1().PersistentVolumes().Informer(),
+		classes: factory.Storage().V1().StorageClasses().Informer(),
+	}
+	err := c.volumes.AddIndexers(cache.Indexers{
+		unrecordedAt:    func(o any) ([]string, error) { at, _ := unrecorded(o); return at, nil },
+		unrecordedBelow: func(o any) ([]string, error) { _, below := unrecorded(o); return below, nil },
+	})
+	return c, err
+}
+
+// slim drops what is never read and can be most of an object.
+func slim(object any) (any, error) {
+	if o, err := meta.Accessor(object); err == nil {
+		o.SetManagedFields(nil)
+	}
+	return object, nil
+}
+
+// start runs the watches until ctx ends and returns when all objects are here.
+func (c *caches) start(ctx context.Context) error {
+	c.factory.StartWithContext(ctx)
+	synced := c.factory.WaitForCacheSyncWithContext(ctx)
+	return synced.AsError()
+}
+
+func (c *caches) synced() bool {
+	return c.claims.HasSynced() && c.volumes.HasSynced() && c.classes.HasSynced()
+}
+
+// class reads a class from the cache.
+func (c *caches) class(name string) (*storagev1.StorageClass, error) {
+	object, found, err := c.classes.GetStore().GetByKey(name)
+	if err != nil {
+		return nil, err
+	}
+	class, ok := object.(*storagev1.StorageClass)
+	if !found || !ok {
+		return nil, apierrors.NewNotFound(storagev1.Resource("storageclasses"), name)
+	}
+	return class, nil
+}
+
+// overlapping lists volumes without a record that use the directory, one above
+// or one below it. Volumes of the share's root, such as the one by which this
+// process mounts it, overlap nothing.
+func (c *caches) overlapping(on share.Location, d share.Directory) ([]string, error) {
+	server, path := on.Server, on.FullPath(d)
+	var names []string
+	lookUp := func(index, place string) error {
+		objects, err := c.volumes.GetIndexer().ByIndex(index, key(server, place))
+		if err != nil {
+			return fmt.Errorf("look up volumes at %s:%s: %w", server, place, err)
+		}
+		for _, o := range objects {
+			if volume, ok := o.(*v1.PersistentVolume); ok {
+				names = append(names, volume.Name)
+			}
+		}
+		return nil
+	}
+	for _, place := range append(above(path), path) {
+		if len(place) <= len(on.Path) {
+			continue
+		}
+		if err := lookUp(unrecordedAt, place); err != nil {
+			return nil, err
+		}
+	}
+	if err := lookUp(unrecordedBelow, path); err != nil {
+		return nil, err
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+func unrecorded(object any) (at, below []string) {
+	volume, ok := object.(*v1.PersistentVolume)
+	if !ok || volume.Spec.NFS == nil {
+		return nil, nil
+	}
+	if _, recorded := volume.Annotations[provision.AnnotationDirectory]; recorded {
+		return nil, nil
+	}
+	source := volume.Spec.NFS
+	for _, place := range above(source.Path) {
+		below = append(below, key(source.Server, place))
+	}
+	return []string{key(source.Server, source.Path)}, below
+}
+
+func key(server, path string) string { return server + ":" + path }
+
+// above lists the paths that contain path, without the root of the server.
+func above(path string) []string {
+	var all []string
+	for i := 1; i < len(path); i++ {
+		if path[i] == '/' {
+			all = append(all, path[:i])
+		}
+	}
+	return all
+}

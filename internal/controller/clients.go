@@ -1,0 +1,82 @@
+package controller
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// clients are the connections to the API server. Each has limits of its own,
+// so that neither a burst of claims nor one of events can keep the lease from
+// being renewed, or an event a claim from its volume.
+type clients struct {
+	main  kubernetes.Interface // its events go through a client of their own
+	lease kubernetes.Interface
+}
+
+func newClients(c Config) (clients, error) {
+	config, err := apiConfig(c.Kubeconfig)
+	if err != nil {
+		return clients{}, err
+	}
+	config.UserAgent = "nfs-provisioner/" + c.Version
+	config.ContentType = runtime.ContentTypeProtobuf
+	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	config.QPS, config.Burst = c.QPS, c.Burst
+
+	main, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return clients{}, fmt.Errorf("make the API client: %w", err)
+	}
+	events, err := kubernetes.NewForConfig(rest.CopyConfig(config))
+	if err != nil {
+		return clients{}, fmt.Errorf("make the API client for events: %w", err)
+	}
+	leasing := rest.CopyConfig(config)
+	leasing.QPS = -1
+	leasing.Timeout = c.RenewDeadline / 2
+	lease, err := kubernetes.NewForConfig(leasing)
+	if err != nil {
+		return clients{}, fmt.Errorf("make the API client for the lease: %w", err)
+	}
+	return clients{main: separateEvents{main, events}, lease: lease}, nil
+}
+
+func apiConfig(kubeconfig string) (*rest.Config, error) {
+	if kubeconfig != "" {
+		config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+		if err != nil {
+			return nil, fmt.Errorf("--kubeconfig %q: %w", kubeconfig, err)
+		}
+		return config, nil
+	}
+	config, err := rest.InClusterConfig()
+	if err != nil {
+		return nil, fmt.Errorf("find the API server: %w; outside a cluster set --kubeconfig or KUBECONFIG", err)
+	}
+	return config, nil
+}
+
+// separateEvents is a client whose events go through another one. The library
+// makes its event recorder from the client that it is given.
+type separateEvents struct {
+	kubernetes.Interface
+	events kubernetes.Interface
+}
+
+func (c separateEvents) CoreV1() typedcorev1.CoreV1Interface {
+	return separateEventsCore{c.Interface.CoreV1(), c.events.CoreV1()}
+}
+
+type separateEventsCore struct {
+	typedcorev1.CoreV1Interface
+	events typedcorev1.EventsGetter
+}
+
+func (c separateEventsCore) Events(namespace string) typedcorev1.EventInterface {
+	return c.events.Events(namespace)
+}

@@ -1,0 +1,82 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"k8s.io/klog/v2"
+)
+
+// A check is one line of what a health endpoint reports.
+type check struct {
+	name string
+	test func() error
+}
+
+// health serves /healthz, which says whether the process works, and /readyz,
+// which says whether it can do its job. Neither asks a share.
+type health struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+func newHealth(ctx context.Context, address string, live, ready []check) (*health, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("--listen-address %q: %w", address, err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", answer(live))
+	mux.HandleFunc("GET /readyz", answer(ready))
+	const slow = 5 * time.Second
+	return &health{listener, &http.Server{Handler: mux, ReadHeaderTimeout: slow, WriteTimeout: slow}}, nil
+}
+
+// run serves until ctx ends.
+func (h *health) run(ctx context.Context) error {
+	stopped := make(chan error, 1)
+	go func() { stopped <- h.server.Serve(h.listener) }()
+	select {
+	case err := <-stopped:
+		return fmt.Errorf("serve health on %s: %w", h.listener.Addr(), err)
+	case <-ctx.Done():
+		err := h.server.Close()
+		if served := <-stopped; !errors.Is(served, http.ErrServerClosed) {
+			err = errors.Join(err, served)
+		}
+		return err
+	}
+}
+
+// answer reports the checks: "ok", or what fails. With ?verbose every check
+// has a line, as in Kubernetes' own components.
+func answer(checks []check) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var lines string
+		failed := false
+		for _, c := range checks {
+			if err := c.test(); err != nil {
+				failed = true
+				lines += fmt.Sprintf("[-]%s failed: %v\n", c.name, err)
+			} else {
+				lines += fmt.Sprintf("[+]%s ok\n", c.name)
+			}
+		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, verbose := r.URL.Query()["verbose"]
+		switch {
+		case failed:
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case !verbose:
+			lines = "ok\n"
+		}
+		if _, err := fmt.Fprint(w, lines); err != nil {
+			klog.FromContext(r.Context()).V(2).Info("Health answer not delivered", "err", err)
+		}
+	}
+}

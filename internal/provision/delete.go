@@ -1,0 +1,127 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	v1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/klog/v2"
+
+	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
+)
+
+// Delete does to the data of a released volume what its class said when it was
+// made. It may be called again and ends the same. An error leaves the volume
+// in the API, and the data where it is or in the trash.
+func (p *Provisioner) Delete(ctx context.Context, volume *v1.PersistentVolume) error {
+	on, data, err := p.locate(volume)
+	if err != nil {
+		return err
+	}
+	policy, err := p.policy(volume)
+	if err != nil {
+		return err
+	}
+	if policy != Retain {
+		if err := p.overlaps(on, data.Directory, volume.Name, false); err != nil {
+			return fmt.Errorf("%w; nothing was deleted; delete that volume first", err)
+		}
+	}
+	archived := share.Directory{}
+	switch policy {
+	case Delete:
+		err = on.Remove(ctx, data)
+	case Archive:
+		archived, err = on.Archive(ctx, data)
+	case Retain:
+		err = on.Retain(ctx, data)
+	}
+	if err != nil {
+		return err
+	}
+	klog.FromContext(ctx).Info("Deleted volume", "volume", volume.Name, "onDelete", policy,
+		"share", on.Name, "directory", data.Directory.String(), "archive", archived.String())
+	return nil
+}
+
+// Forget drops what is left of a deleted volume once it is gone from the API.
+func (p *Provisioner) Forget(ctx context.Context, volume *v1.PersistentVolume) error {
+	on, data, err := p.locate(volume)
+	if err != nil {
+		return err
+	}
+	return on.Forget(ctx, data.Name)
+}
+
+// locate finds the share and the directory of a volume from its server and
+// path, and checks that its annotations agree: a volume that was edited by
+// hand is not deleted.
+func (p *Provisioner) locate(volume *v1.PersistentVolume) (*share.Share, share.Volume, error) {
+	source := volume.Spec.NFS
+	if source == nil {
+		return nil, share.Volume{}, fmt.Errorf("volume %s is not an NFS volume", volume.Name)
+	}
+	var on *share.Share
+	var relative string
+	for _, s := range p.Shares {
+		// The longest match, should one share lie inside another.
+		if below, ok := s.Contains(source.Server, source.Path); ok && (on == nil || len(below) < len(relative)) {
+			on, relative = s, below
+		}
+	}
+	if on == nil {
+		return nil, share.Volume{}, fmt.Errorf("volume %s is at %s:%s, which is on none of the shares %s; "+
+			"configure its share, or set its reclaim policy to Retain and delete it by hand", volume.Name, source.Server, source.Path, p.locations())
+	}
+	directory, err := share.ParseDirectory(relative)
+	if err != nil {
+		return nil, share.Volume{}, fmt.Errorf("volume %s: its path is %w", volume.Name, err)
+	}
+	annotated, recorded := volume.Annotations[AnnotationDirectory]
+	if recorded && annotated != relative {
+		return nil, share.Volume{}, fmt.Errorf("volume %s: its path on share %s is %q, but its annotation %s says %q; "+
+			"nothing is deleted until they agree again", volume.Name, on.Location, relative, AnnotationDirectory, annotated)
+	}
+	data := share.Volume{
+		Name: volume.Name, Cluster: p.Cluster, Class: volume.Spec.StorageClassName,
+		Directory: directory, Adopted: !recorded,
+	}
+	if ref := volume.Spec.ClaimRef; ref != nil {
+		data.Claim = share.Claim{Namespace: ref.Namespace, Name: ref.Name, UID: string(ref.UID)}
+	}
+	return on, data, nil
+}
+
+func (p *Provisioner) locations() string {
+	var all []string
+	for _, s := range p.Shares {
+		all = append(all, s.Location.String())
+	}
+	return strings.Join(all, ", ")
+}
+
+// policy is what the volume says. One made by nfs-subdir-external-provisioner
+// says nothing, and its class decides, as it did there; if the class is gone,
+// or makes no sense, the data is archived.
+func (p *Provisioner) policy(volume *v1.PersistentVolume) (Policy, error) {
+	if said, ok := volume.Annotations[AnnotationOnDelete]; ok {
+		if policy := Policy(said); policy.valid() {
+			return policy, nil
+		}
+		return "", fmt.Errorf("volume %s: annotation %s is %q; it must be delete, archive or retain", volume.Name, AnnotationOnDelete, said)
+	}
+	class, err := p.Class(volume.Spec.StorageClassName)
+	if apierrors.IsNotFound(err) {
+		return Archive, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("volume %s: read its class: %w", volume.Name, err)
+	}
+	parameters, err := ParseParameters(class.Parameters)
+	if err != nil {
+		return "", fmt.Errorf("volume %s: class %q, which decides what becomes of its data: %w", volume.Name, class.Name, err)
+	}
+	return parameters.OnDelete, nil
+}

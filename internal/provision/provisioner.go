@@ -1,0 +1,196 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	v1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/klog/v2"
+	lib "sigs.k8s.io/sig-storage-lib-external-provisioner/v10/controller"
+
+	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
+)
+
+// Config is what a Provisioner needs to know of the world.
+type Config struct {
+	// Shares are all shares; the first is the default one.
+	Shares []*share.Share
+	// Cluster is the UID of the namespace kube-system.
+	Cluster string
+	// Claim reads a claim from the API server, past every cache.
+	Claim func(ctx context.Context, namespace, name string) (*v1.PersistentVolumeClaim, error)
+	// Volume says, likewise, whether a volume exists.
+	Volume func(ctx context.Context, name string) (exists bool, err error)
+	// Class reads a class; the error is apierrors.IsNotFound when it is gone.
+	Class func(name string) (*storagev1.StorageClass, error)
+	// Unrecorded returns the names of volumes that have no record on the share
+	// (static and adopted ones) and use the directory, one above or one below.
+	Unrecorded func(on share.Location, d share.Directory) ([]string, error)
+}
+
+// Provisioner turns claims into directories and volumes, and deletes them.
+type Provisioner struct{ Config }
+
+var _ lib.BlockProvisioner = (*Provisioner)(nil)
+
+// New makes a Provisioner.
+func New(c Config) *Provisioner { return &Provisioner{c} }
+
+// SupportsBlock says true so that claims for block volumes reach Provision,
+// which refuses them in words that help.
+func (p *Provisioner) SupportsBlock(context.Context) bool { return true }
+
+// Provision makes the directory of a claim and returns its volume. It may be
+// called again for the same claim and ends the same.
+func (p *Provisioner) Provision(ctx context.Context, o lib.ProvisionOptions) (*v1.PersistentVolume, lib.ProvisioningState, error) {
+	claim, err := p.live(ctx, o.PVC)
+	var ignored *lib.IgnoredError
+	if errors.As(err, &ignored) {
+		return nil, lib.ProvisioningFinished, ignored
+	}
+	if errors.Is(err, errVanished) {
+		return p.abandon(ctx, o)
+	}
+	if err != nil {
+		return nil, lib.ProvisioningNoChange, err
+	}
+	request, err := p.plan(o.StorageClass, claim, o.PVName)
+	if err != nil {
+		return nil, lib.ProvisioningFinished, err
+	}
+	made, err := request.share.Make(ctx, request.record, request.options)
+	switch {
+	case errors.Is(err, share.ErrTimeout) || errors.Is(err, share.ErrBusy):
+		return nil, lib.ProvisioningInBackground, advise(err)
+	case err != nil:
+		return nil, lib.ProvisioningFinished, advise(err)
+	}
+	volume := request.volume(o.StorageClass, claim, o.PVName, made)
+	klog.FromContext(ctx).Info("Made directory", "claim", klog.KObj(claim), "volume", o.PVName,
+		"share", request.share.Name, "directory", made.Directory.String(), "existing", made.Existing)
+	return volume, lib.ProvisioningFinished, nil
+}
+
+// errVanished: the claim is gone for good.
+var errVanished = errors.New("the claim is gone")
+
+// live reads the claim past the cache. The error is an IgnoredError if it needs
+// no volume from us, errVanished if it will never need one again.
+func (p *Provisioner) live(ctx context.Context, cached *v1.PersistentVolumeClaim) (*v1.PersistentVolumeClaim, error) {
+	claim, err := p.Claim(ctx, cached.Namespace, cached.Name)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, errVanished
+	case err != nil:
+		return nil, fmt.Errorf("read claim %s/%s: %w", cached.Namespace, cached.Name, err)
+	case claim.UID != cached.UID:
+		return nil, errVanished
+	case claim.Spec.VolumeName != "":
+		return nil, &lib.IgnoredError{Reason: "the claim has a volume"}
+	case claim.DeletionTimestamp != nil:
+		return nil, &lib.IgnoredError{Reason: "the claim is being deleted"}
+	}
+	return claim, nil
+}
+
+// abandon takes back what an attempt that timed out may have made for a claim
+// that has vanished since, unless its volume exists and will be deleted in the
+// ordinary way.
+func (p *Provisioner) abandon(ctx context.Context, o lib.ProvisionOptions) (*v1.PersistentVolume, lib.ProvisioningState, error) {
+	exists, err := p.Volume(ctx, o.PVName)
+	if err != nil {
+		return nil, lib.ProvisioningNoChange, err
+	}
+	if request, err := p.plan(o.StorageClass, o.PVC, o.PVName); err == nil && !exists {
+		if err := request.share.Abandon(ctx, request.record); err != nil {
+			return nil, lib.ProvisioningInBackground, err
+		}
+	}
+	return nil, lib.ProvisioningFinished, &lib.IgnoredError{Reason: errVanished.Error()}
+}
+
+// A plan is what is to be made for a claim, judged but not begun.
+type plan struct {
+	parameters Parameters
+	share      *share.Share
+	record     share.Record
+	options    share.MakeOptions
+}
+
+// plan finds everything that is wrong with class and claim before anything is
+// made.
+func (p *Provisioner) plan(class *storagev1.StorageClass, claim *v1.PersistentVolumeClaim, volume string) (*plan, error) {
+	if err := refuse(claim); err != nil {
+		return nil, err
+	}
+	parameters, err := ParseParameters(class.Parameters)
+	if err != nil {
+		return nil, fmt.Errorf("class %q: %w", class.Name, err)
+	}
+	on, err := p.shareNamed(parameters.Share)
+	if err != nil {
+		return nil, fmt.Errorf("class %q: %w", class.Name, err)
+	}
+	rendered, err := parameters.Pattern.Render(claim, volume)
+	if err != nil {
+		return nil, err
+	}
+	directory, err := share.ParseDirectory(rendered)
+	if err != nil {
+		return nil, advise(fmt.Errorf("class parameter pathPattern renders to %w", err))
+	}
+	if err := p.overlaps(on, directory, volume, parameters.AllowShared); err != nil {
+		return nil, advise(err)
+	}
+	size := claim.Spec.Resources.Requests[v1.ResourceStorage]
+	return &plan{
+		parameters: parameters,
+		share:      on,
+		record: share.Record{
+			Cluster:   p.Cluster,
+			Volume:    volume,
+			Claim:     share.Claim{Namespace: claim.Namespace, Name: claim.Name, UID: string(claim.UID)},
+			Directory: directory,
+			Class:     class.Name,
+			Capacity:  size.String(),
+			OnDelete:  string(parameters.OnDelete),
+		},
+		options: share.MakeOptions{
+			Mode: parameters.Mode, UID: parameters.UID, GID: parameters.GID,
+			AllowExisting: parameters.AllowExisting, AllowShared: parameters.AllowShared,
+		},
+	}, nil
+}
+
+func (p *Provisioner) shareNamed(name string) (*share.Share, error) {
+	if name == "" {
+		return p.Shares[0], nil
+	}
+	var names []string
+	for _, s := range p.Shares {
+		if s.Name == name {
+			return s, nil
+		}
+		names = append(names, s.Name)
+	}
+	return nil, fmt.Errorf("class parameter share: there is no share %q; there are %s", name, strings.Join(names, ", "))
+}
+
+// overlaps refuses a directory that a volume without a record uses. Volumes
+// with records are judged by the records, on the share itself.
+func (p *Provisioner) overlaps(on *share.Share, d share.Directory, except string, allowSame bool) error {
+	others, err := p.Unrecorded(on.Location, d)
+	if err != nil {
+		return err
+	}
+	for _, other := range others {
+		if other != except && !allowSame {
+			return fmt.Errorf("directory %q of share %s overlaps that of volume %s: %w", d, on.Location, other, share.ErrOwned)
+		}
+	}
+	return nil
+}

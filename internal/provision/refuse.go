@@ -1,0 +1,62 @@
+package provision
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	v1 "k8s.io/api/core/v1"
+
+	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
+)
+
+// refuse says why a claim cannot have what it asks for, and what to change.
+func refuse(claim *v1.PersistentVolumeClaim) error {
+	spec := &claim.Spec
+	switch {
+	case spec.VolumeMode != nil && *spec.VolumeMode == v1.PersistentVolumeBlock:
+		return errors.New("the claim asks for volumeMode Block, a raw device, which NFS does not have; set volumeMode: Filesystem")
+	case spec.Selector != nil:
+		return errors.New("the claim has a selector, which only volumes made by hand can match; remove spec.selector, or clear storageClassName to have such a volume")
+	case spec.DataSource != nil:
+		return refuseSource(spec.DataSource.Kind, spec.DataSource.Name)
+	case spec.DataSourceRef != nil:
+		return refuseSource(spec.DataSourceRef.Kind, spec.DataSourceRef.Name)
+	}
+	size, ok := spec.Resources.Requests[v1.ResourceStorage]
+	if !ok || size.Sign() <= 0 {
+		return fmt.Errorf("the claim asks for the size %q; set spec.resources.requests.storage to more than 0", size.String())
+	}
+	return nil
+}
+
+func refuseSource(kind, name string) error {
+	return fmt.Errorf("the claim asks to be filled from %s %q, which this provisioner cannot do; "+
+		"remove dataSource and dataSourceRef, and copy the data with a pod that mounts both volumes", kind, name)
+}
+
+// advise adds to an error of a share what the owner of the claim, or of the
+// class, can do about it.
+func advise(err error) error {
+	for _, c := range []struct {
+		is     error
+		advice string
+	}{
+		{share.ErrInvalidDirectory, "change what pathPattern renders for this claim"},
+		{share.ErrOwned, `change what pathPattern renders for this claim; volumes of one cluster can share a directory if the class says allowShared: "true"`},
+		{share.ErrExists, `change what pathPattern renders for this claim, or let its class take such a directory with allowExisting: "true"`},
+		{share.ErrOwnership, "export without root_squash, or remove uid and gid from the class"},
+		{share.ErrTimeout, "look after the NFS server; this goes on by itself when it answers"},
+		{share.ErrRecordDamaged, "restore the record from a backup, or remove it if the directory is no volume's"},
+		{syscall.ENOSPC, "free space on the share"},
+		{syscall.EDQUOT, "raise the quota of the export"},
+		{syscall.EROFS, "export and mount the share for writing"},
+		{fs.ErrPermission, "let the provisioner's user write on the export"},
+	} {
+		if errors.Is(err, c.is) {
+			return fmt.Errorf("%w; %s", err, c.advice)
+		}
+	}
+	return err
+}

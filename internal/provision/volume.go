@@ -1,0 +1,57 @@
+package provision
+
+import (
+	"slices"
+
+	v1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
+)
+
+// Annotations of a PersistentVolume: what deleting it needs to know, so that
+// it can be deleted when its class is changed or gone.
+const (
+	AnnotationShare            = "nfs-provisioner/share"
+	AnnotationDirectory        = "nfs-provisioner/directory"
+	AnnotationOnDelete         = "nfs-provisioner/onDelete"
+	AnnotationArchiveRetention = "nfs-provisioner/archiveRetention"
+)
+
+// volume is the PersistentVolume of a directory that has been made. The
+// library adds claimRef, storageClassName and its own annotation and finalizer.
+func (p *plan) volume(class *storagev1.StorageClass, claim *v1.PersistentVolumeClaim, name string, made share.Record) *v1.PersistentVolume {
+	onDelete := p.parameters.OnDelete
+	if made.Existing && !p.parameters.Explicit {
+		onDelete = Retain
+	}
+	annotations := map[string]string{
+		AnnotationShare:     p.share.Name,
+		AnnotationDirectory: made.Directory.String(),
+		AnnotationOnDelete:  string(onDelete),
+	}
+	if age := p.parameters.ArchiveRetention; age != 0 {
+		annotations[AnnotationArchiveRetention] = age.String()
+	}
+	reclaim := v1.PersistentVolumeReclaimDelete
+	if class.ReclaimPolicy != nil {
+		reclaim = *class.ReclaimPolicy
+	}
+	filesystem := v1.PersistentVolumeFilesystem
+	return &v1.PersistentVolume{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: annotations},
+		Spec: v1.PersistentVolumeSpec{
+			Capacity:                      v1.ResourceList{v1.ResourceStorage: claim.Spec.Resources.Requests[v1.ResourceStorage]},
+			AccessModes:                   slices.Clone(claim.Spec.AccessModes),
+			MountOptions:                  slices.Clone(class.MountOptions),
+			PersistentVolumeReclaimPolicy: reclaim,
+			VolumeMode:                    &filesystem,
+			PersistentVolumeSource: v1.PersistentVolumeSource{NFS: &v1.NFSVolumeSource{
+				Server:   p.share.Server,
+				Path:     p.share.FullPath(made.Directory),
+				ReadOnly: slices.Equal(claim.Spec.AccessModes, []v1.PersistentVolumeAccessMode{v1.ReadOnlyMany}),
+			}},
+		},
+	}
+}
