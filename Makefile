@@ -1,0 +1,166 @@
+# nfs-provisioner: `make help` says what there is.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Go, the cluster and buildah keep things at home. Where there is no home that they could use, they get one here.
+HOME_USABLE := $(shell [ "$${HOME:-}" ] && [[ "$$HOME" = /* && "$$HOME" != *[[:space:],=]* ]] && mkdir -p "$$HOME" 2>/dev/null && [ -w "$$HOME" ] && echo yes)
+ifneq ($(HOME_USABLE),yes)
+export HOME := $(shell home=$$(getent passwd "$$(id -u)" | cut -d: -f6); if [ -n "$$home" ] && [ -w "$$home" ]; then echo "$$home"; else mkdir -p $(CURDIR)/out/home && echo $(CURDIR)/out/home; fi)
+endif
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.0-unknown)
+REVISION := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+# The name of the image that is built and tested.
+IMAGE    ?= docker.io/library/nfs-provisioner:local
+# Architectures of build-all.
+ARCHES   ?= amd64 arm64 arm ppc64le s390x
+# Nodes of the test cluster.
+NODES    ?= 2
+# More flags for every go test, such as -v or -run.
+GOTESTFLAGS ?=
+
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := out/tools/golangci-lint-$(GOLANGCI_VERSION)
+HELM     := out/bin/helm
+CLUSTER  := out/bin/cluster
+CHART    := charts/nfs-provisioner
+GO_DIRS  := cmd internal test
+HOSTARCH := $(shell go env GOARCH 2>/dev/null)
+GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)"
+# A module of its own, since it builds all of Kubernetes; without cgo everywhere, so that this is compiled once.
+IN_CLUSTER_MODULE := cd test/cluster && CGO_ENABLED=0
+
+export IMAGE NODES GOTESTFLAGS
+
+##@ To begin with
+
+.PHONY: help
+help: ## Say what there is (this)
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@ / {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "Variables: VERSION, IMAGE, ARCHES, NODES, GOTESTFLAGS, KEEP_CLUSTER=1 (e2e leaves its cluster up)."
+
+.PHONY: demo
+demo: packages cluster-build image $(HELM) ## Show it at work in a cluster made for it, and leave that up
+	@test/demo/demo.sh
+
+.PHONY: test
+test: ## Everything, from the packages it needs to the end-to-end tests; leaves no cluster
+	@.ci/stages
+
+##@ Build
+
+.PHONY: packages
+packages: $(CLUSTER) ## Install the Debian packages that are missing
+	@.ci/packages
+	@$(CLUSTER) packages
+
+.PHONY: build
+build: ## The program, for this machine: out/bin/nfs-provisioner
+	$(GO_BUILD) -o out/bin/nfs-provisioner ./cmd/nfs-provisioner
+
+.PHONY: build-all
+build-all: ## The program, for every architecture: out/bin/nfs-provisioner-linux-ARCH
+	@for arch in $(ARCHES); do \
+		echo "building for linux/$$arch"; \
+		GOOS=linux GOARCH=$$arch $(GO_BUILD) -o out/bin/nfs-provisioner-linux-$$arch ./cmd/nfs-provisioner; \
+	done
+
+.PHONY: image
+image: ## The image, as an archive to load into a cluster: out/nfs-provisioner.tar
+	@VERSION='$(VERSION)' REVISION='$(REVISION)' ARCH='$(HOSTARCH)' .ci/image
+
+##@ Check
+
+.PHONY: fmt-check
+fmt-check: ## All Go code is formatted
+	@unformatted=$$(gofmt -l $(GO_DIRS)); \
+	if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w does it):"; echo "$$unformatted"; exit 1; fi
+
+.PHONY: vet
+vet: ## go vet, of all code with and without the end-to-end tests
+	go vet ./...
+	go vet -tags e2e ./...
+	$(IN_CLUSTER_MODULE) go vet .
+
+.PHONY: lint
+lint: $(GOLANGCI) ## golangci-lint, as .golangci.yml says
+	$(GOLANGCI) run ./...
+
+.PHONY: unit
+unit: ## The tests of the packages, with the race detector, and those of the test cluster's program
+	go test -race $(GOTESTFLAGS) $$(go list ./... | grep -v -e /test/chart$$ -e /test/e2e$$)
+	$(IN_CLUSTER_MODULE) go test $(GOTESTFLAGS) .
+
+.PHONY: chart-lint
+chart-lint: $(HELM) ## The chart: helm lint, and the tests of what it renders
+	@for values in $(CHART)/ci/*-values.yaml; do \
+		echo "helm lint --strict --values $$values"; \
+		$(HELM) lint --strict --quiet $(CHART) --values $$values; \
+	done
+	HELM=$(CURDIR)/$(HELM) go test $(GOTESTFLAGS) ./test/chart
+
+.PHONY: e2e
+e2e: cluster-build image $(HELM) ## The end-to-end tests, in a cluster of ours or, with KUBECONFIG and NFS_*_EXPORTS, in yours
+	.ci/with-cluster $(MAKE) in-cluster-chart in-cluster-e2e
+
+# These two run where kubectl, helm and the exports are at hand: under .ci/with-cluster.
+.PHONY: in-cluster-chart
+in-cluster-chart:
+	@mkdir -p out/chart
+	@for values in $(CHART)/ci/*-values.yaml; do \
+		echo "the API server's opinion of the chart with $$values"; \
+		rendered=out/chart/$$(basename $$values); \
+		helm template dry-run $(CHART) --namespace default --values $$values > $$rendered; \
+		kubectl apply --namespace default --dry-run=server --validate=strict --filename $$rendered; \
+	done
+
+.PHONY: in-cluster-e2e
+in-cluster-e2e:
+	go test -tags e2e -count=1 -timeout 30m -v ./test/e2e/...
+
+##@ The test cluster
+
+.PHONY: cluster-build
+cluster-build: $(CLUSTER) ## Build Kubernetes for it: some 11 minutes the first time, with 2 CPUs
+	@$(CLUSTER) build
+
+.PHONY: cluster-up
+cluster-up: packages cluster-build ## Start it; then: out/bin/cluster exec -- kubectl get nodes
+	@$(CLUSTER) up --nodes $(NODES)
+
+.PHONY: cluster-down
+cluster-down: $(CLUSTER) ## Stop it, and delete all it has made
+	@$(CLUSTER) down
+
+##@ Other
+
+.PHONY: clean
+clean: ## Delete out/; Go's caches and the cluster's programs stay
+	@if [ -x $(CLUSTER) ] && $(CLUSTER) status >/dev/null 2>&1; then echo "a cluster is up: make cluster-down first"; exit 1; fi
+	rm -rf out
+
+# The tools. Go's cache makes those quick that have nothing to do.
+
+.PHONY: tools
+tools: $(GOLANGCI) $(HELM)
+
+$(GOLANGCI):
+	@echo "building golangci-lint $(GOLANGCI_VERSION) (some 3 minutes the first time)"
+	@mkdir -p out/tools
+	@GOBIN=$(CURDIR)/out/tools CGO_ENABLED=0 GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv out/tools/golangci-lint $@
+
+$(HELM): test/cluster/go.mod
+	@echo "building helm (some 3 minutes the first time)"
+	@$(IN_CLUSTER_MODULE) go build -buildvcs=false -o $(CURDIR)/$@ helm.sh/helm/v4/cmd/helm
+	@touch $@
+
+.PHONY: $(CLUSTER)
+$(CLUSTER):
+	@$(IN_CLUSTER_MODULE) go build -buildvcs=false -o $(CURDIR)/$@ .
