@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"sigs.k8s.io/yaml"
@@ -100,9 +101,23 @@ type release struct {
 	values []string
 }
 
+// readChart reads the whole chart: go test reuses the result of a test until a
+// file that the test itself has read changes, and knows nothing of helm's.
+var readChart = sync.OnceValue(func() error {
+	return filepath.WalkDir(chartDir, func(name string, entry os.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			_, err = os.ReadFile(name)
+		}
+		return err
+	})
+})
+
 // helm runs the helm command that $HELM names, or else the one in PATH.
 func helm(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
+	if err := readChart(); err != nil {
+		t.Fatal(err)
+	}
 	program := os.Getenv("HELM")
 	if program == "" {
 		program = "helm"

@@ -1,10 +1,13 @@
 package chart
 
 import (
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/nfs-provisioner/nfs-provisioner/internal/provision"
 	"sigs.k8s.io/yaml"
 )
 
@@ -37,6 +40,7 @@ func TestSchema(t *testing.T) {
 		"mode as a number":         {class("parameters: {mode: 0770}"), "/storageClasses/0/parameters/mode"},
 		"mode that is not octal":   {class("parameters: {mode: '0888'}"), "/storageClasses/0/parameters/mode"},
 		"uid as a number":          {class("parameters: {uid: 1000}"), "/storageClasses/0/parameters/uid"},
+		"retention without a unit": {class("parameters: {archiveRetention: '30'}"), "/storageClasses/0/parameters/archiveRetention"},
 		"unknown onDelete":         {class("parameters: {onDelete: keep}"), "/storageClasses/0/parameters/onDelete"},
 		"allowShared as a boolean": {class("parameters: {allowShared: true}"), "/storageClasses/0/parameters/allowShared"},
 		"default as text":          {class("default: 'yes'"), "/storageClasses/0/default"},
@@ -83,6 +87,35 @@ func TestMistakes(t *testing.T) {
 				t.Errorf("helm says\n%s\nwithout the line\n%s", said, c.says)
 			}
 		})
+	}
+}
+
+// TestParameters: the schema and the program know the same parameters of a class.
+func TestParameters(t *testing.T) {
+	file, err := os.ReadFile(chartDir + "/values.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema object
+	if err := yaml.Unmarshal(file, &schema); err != nil {
+		t.Fatal(err)
+	}
+	parameters, _ := schema.at("properties", "storageClasses", "items", "properties", "parameters", "properties").(map[string]any)
+	// The chart has a value of its own for the share of a class.
+	known := append(slices.Collect(maps.Keys(parameters)), "share")
+
+	// The program names what it knows when it is given what it does not know.
+	_, err = provision.ParseParameters(map[string]string{"unheard-of": "x"})
+	if err == nil {
+		t.Fatal("the program accepts a parameter that nobody has heard of")
+	}
+	_, list, _ := strings.Cut(err.Error(), "known are ")
+	theirs := strings.Split(list, ", ")
+
+	slices.Sort(known)
+	slices.Sort(theirs)
+	if !slices.Equal(known, theirs) {
+		t.Errorf("the chart's schema knows the parameters\n%v\nthe program knows\n%v", known, theirs)
 	}
 }
 
