@@ -11,7 +11,9 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -82,8 +84,13 @@ func (c *cluster) build(p *progress) error {
 func (c *cluster) compile(p *progress, module, name, ldflags string) error {
 	p.say("building %s (up to 15 minutes the first time, with 2 CPUs)", name)
 	target := c.bin(name)
-	cmd := goCommand("build", "-v", "-buildvcs=false", "-ldflags", ldflags, "-o", target+".new", "./"+name)
+	cmd := goCommand("build", "-v", "-buildvcs=false", "-tags", "kubebox", "-ldflags", ldflags, "-o", target+".new", "./"+name)
 	cmd.Dir = module
+	// If this process is killed, the build shall not go on and meet the next.
+	// The kernel counts the end of the thread as the end of the process.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	output, err := cmd.StderrPipe()
 	if err != nil {
 		return err

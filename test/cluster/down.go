@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -78,6 +79,12 @@ func deleteNamespace() error {
 		if err := os.Remove(namespaceFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("delete the network namespace: %w", err)
 		}
+	}
+	// With its first namespace ip mounts their directory on itself. That is
+	// taken back if no others are there; if it can not be, it harms nobody.
+	dir := filepath.Dir(namespaceFile)
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) == 0 {
+		_ = syscall.Unmount(dir, 0)
 	}
 	return nil
 }

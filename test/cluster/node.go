@@ -86,18 +86,20 @@ func (c *cluster) memoryDir(s settings) string {
 
 // parseMemory reads a size as the kernel does: 2560M, 3G.
 func parseMemory(s string) (uint64, error) {
-	shift := 0
-	switch {
-	case strings.HasSuffix(s, "M"):
-		shift = 20
-	case strings.HasSuffix(s, "G"):
+	number, isM := strings.CutSuffix(s, "M")
+	shift := 20
+	if !isM {
+		var isG bool
+		if number, isG = strings.CutSuffix(s, "G"); !isG {
+			number = ""
+		}
 		shift = 30
 	}
-	number, err := strconv.ParseUint(strings.TrimRight(s, "MG"), 10, 32)
-	if err != nil || shift == 0 {
+	size, err := strconv.ParseUint(number, 10, 32)
+	if err != nil {
 		return 0, fmt.Errorf("--memory %q is not a size; write it as 2560M or 3G", s)
 	}
-	return number << shift, nil
+	return size << shift, nil
 }
 
 // makeSparse makes an empty file of that size, which takes no space.

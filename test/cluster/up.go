@@ -26,7 +26,7 @@ func runUp(c *cluster, args []string) error {
 		return err
 	}
 	p := newProgress()
-	if running, err := c.settings(); err == nil && c.healthy(running) == nil {
+	if running, ok := c.runs(); ok {
 		if !running.equal(s) {
 			return fmt.Errorf("a cluster runs that was started differently (%s, not %s); take it down first: cluster down", running, s)
 		}
@@ -47,6 +47,21 @@ func runUp(c *cluster, args []string) error {
 	}
 	p.say("the cluster is up (%s); use it with: cluster exec -- kubectl get nodes", s)
 	return nil
+}
+
+// runs says whether a cluster is up and works, and with what settings. An NFS
+// server that was stopped by "nfs stop" is started for that.
+func (c *cluster) runs() (settings, bool) {
+	s, err := c.settings()
+	if err != nil {
+		return s, false
+	}
+	if missing, err := c.missingRoles(s); err == nil && slices.Equal(missing, []string{ganeshaRole}) {
+		if c.startGanesha() != nil {
+			return s, false
+		}
+	}
+	return s, c.healthy(s) == nil
 }
 
 func upFlags(args []string) (settings, error) {

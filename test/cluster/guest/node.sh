@@ -56,6 +56,7 @@ cgroupDriver: cgroupfs
 enforceNodeAllocatable: []
 evictionHard: {}
 failSwapOn: false
+imageGCHighThresholdPercent: 100 # never; it does not know how full the disk is
 localStorageCapacityIsolation: false
 makeIPTablesUtilChains: false
 syncFrequency: 10s

@@ -1,3 +1,5 @@
+//go:build kubebox
+
 package main
 
 import (
