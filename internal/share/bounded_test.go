@@ -1,0 +1,208 @@
+package share
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// hang starts an operation that does not come back before release is called,
+// as on a mount whose server is silent, and returns what its caller was told.
+func hang(t *testing.T, s *Share, volume string) (told <-chan error, release func()) {
+	t.Helper()
+	answer := make(chan struct{})
+	result := make(chan error, 1)
+	go func() {
+		_, err := doAlone(t.Context(), s, "hang", volume, func(*os.Root) (struct{}, error) {
+			<-answer
+			return struct{}{}, nil
+		})
+		result <- err
+	}()
+	synctest.Wait()
+	return result, func() { close(answer); synctest.Wait() }
+}
+
+func nothing(*os.Root) (struct{}, error) { return struct{}{}, nil }
+
+func TestAnOperationThatHangsIsReportedAtItsDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShare(t, t.TempDir())
+		start := time.Now()
+		told, release := hang(t, s, "pv-1")
+		defer release()
+		err := <-told
+		expectError(t, err, ErrTimeout)
+		if took := time.Since(start); took != s.options.Timeout {
+			t.Errorf("the caller was told after %v, want %v", took, s.options.Timeout)
+		}
+		for _, word := range []string{s.Name, s.Server, s.Path, s.options.Timeout.String()} {
+			if !strings.Contains(err.Error(), word) {
+				t.Errorf("%q does not say %q", err, word)
+			}
+		}
+	})
+}
+
+func TestHungOperationsTakeEveryPlaceAndNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShare(t, t.TempDir())
+		for i := range s.options.Places {
+			_, release := hang(t, s, "pv-"+string(rune('a'+i)))
+			defer release()
+		}
+		_, err := do(t.Context(), s, "one too many", nothing)
+		expectError(t, err, ErrBusy)
+	})
+}
+
+func TestAShareWorksAgainOnceItsServerAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShare(t, t.TempDir())
+		var releases []func()
+		for i := range s.options.Places {
+			told, release := hang(t, s, "pv-"+string(rune('a'+i)))
+			expectError(t, <-told, ErrTimeout)
+			releases = append(releases, release)
+		}
+		for _, release := range releases {
+			release()
+		}
+		for i := range s.options.Places {
+			if _, err := doAlone(t.Context(), s, "again", "pv-"+string(rune('a'+i)), nothing); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func TestAVolumeWaitsForItsEarlierOperationAndOthersDoNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShare(t, t.TempDir())
+		_, release := hang(t, s, "pv-1")
+		_, err := s.Make(t.Context(), record(t, "pv-1", "a", "a"), open777)
+		expectError(t, err, ErrBusy)
+		expectAbsent(t, s, "a")
+		mustMake(t, s, record(t, "pv-2", "b", "b"), open777)
+		release()
+		mustMake(t, s, record(t, "pv-1", "a", "a"), open777)
+	})
+}
+
+func TestCloseWaitsForWhatIsRunning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShare(t, t.TempDir())
+		_, release := hang(t, s, "pv-1")
+		closed := make(chan error, 1)
+		go func() { closed <- s.Close(t.Context()) }()
+		synctest.Wait()
+		select {
+		case err := <-closed:
+			t.Errorf("Close returned (%v) while an operation was running", err)
+		default:
+		}
+		release()
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestCloseGivesUpOnAShareThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShare(t, t.TempDir())
+		_, release := hang(t, s, "pv-1")
+		defer release()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start := time.Now()
+		expectError(t, s.Close(ctx), ErrTimeout)
+		if took := time.Since(start); took != time.Minute {
+			t.Errorf("Close returned after %v, want %v", took, time.Minute)
+		}
+	})
+}
+
+func TestCloseStopsARemovalThatTheNextProcessGoesOnWith(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		r := record(t, "pv-1", "a", "a")
+		mustMake(t, s, r, open777)
+		for _, name := range []string{"b", "c", "d"} {
+			write(t, s, "a/"+name+"/file", "x")
+		}
+		s.cancel() // as Close does at first
+		expectError(t, s.Remove(t.Context(), volume(r)), context.Canceled)
+		expectAbsent(t, s, "a")
+		if left, err := os.ReadDir(filepath.Join(s.Mount, trashFolder, "pv-1")); err != nil || len(left) == 0 {
+			t.Errorf("the trash holds %v (%v), want some of the data", left, err)
+		}
+
+		next := newShare(t, s.Mount)
+		if err := next.Remove(t.Context(), volume(r)); err != nil {
+			t.Error(err)
+		}
+		expectAbsent(t, s, trashFolder+"/pv-1")
+	})
+}
+
+func TestAStaleMountIsOpenedAgain(t *testing.T) {
+	s := newShare(t, t.TempDir())
+	var first, second *os.Root
+	_, err := do(t.Context(), s, "first", func(root *os.Root) (struct{}, error) {
+		first = root
+		return struct{}{}, &os.PathError{Op: "open", Path: "a", Err: syscall.ESTALE}
+	})
+	expectError(t, err, syscall.ESTALE)
+	if _, err := do(t.Context(), s, "second", func(root *os.Root) (struct{}, error) {
+		second = root
+		return struct{}{}, nil
+	}); err != nil || first == second {
+		t.Errorf("the stale root was used again (%v)", err)
+	}
+}
+
+func TestCheckTellsAMountThatCannotBeUsed(t *testing.T) {
+	place := t.TempDir()
+	s := newShare(t, place)
+	if err := s.Check(t.Context()); err != nil {
+		t.Errorf("a mount that can be used: %v", err)
+	}
+	if before := tree(t, s); before != "" {
+		t.Errorf("Check left something on the share: %q", before)
+	}
+	write(t, s, "file", "x")
+	for name, mount := range map[string]string{"missing": place + "/missing", "a file": place + "/file"} {
+		t.Run(name, func(t *testing.T) {
+			expectError(t, newShare(t, mount).Check(t.Context()), ErrUnfit)
+		})
+	}
+}
+
+func TestRemoveSaysThatItGoesOnInTheBackground(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShare(t, t.TempDir())
+		r := record(t, "pv-1", "a", "a")
+		mustMake(t, s, r, open777)
+		// Somebody else is emptying the trash and takes long.
+		slow := &removal{done: make(chan struct{})}
+		s.removals["pv-1"] = slow
+		expectError(t, s.Remove(t.Context(), volume(r)), ErrRemoving)
+		expectAbsent(t, s, "a")
+		mustMake(t, s, record(t, "pv-2", "b", "a"), open777)
+
+		close(slow.done)
+		delete(s.removals, "pv-1")
+		if err := s.Remove(t.Context(), volume(r)); err != nil {
+			t.Error(err)
+		}
+		if errors.Is(s.Remove(t.Context(), volume(r)), ErrRemoving) {
+			t.Error("the removal never ends")
+		}
+	})
+}
