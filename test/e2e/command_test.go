@@ -1,0 +1,57 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+)
+
+// command runs a program and returns what it printed; an error carries that
+// too.
+func command(ctx context.Context, name string, arguments ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, arguments...)
+	var out, complaints bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(arguments, " "), err, out.String(), complaints.String())
+	}
+	return out.String(), nil
+}
+
+// values writes the values with which the release is installed to a file.
+func (s *suite) values() (file string, err error) {
+	repository, tag, _ := cutLast(s.image, ":")
+	var shares []map[string]any
+	for _, e := range s.exports {
+		shares = append(shares, map[string]any{
+			"name": e.share, "server": e.server, "path": e.path, "mountOptions": []string{"nfsvers=4.1"},
+		})
+	}
+	data, err := yaml.Marshal(map[string]any{
+		"image":    map[string]any{"repository": repository, "tag": tag, "pullPolicy": "IfNotPresent"},
+		"shares":   shares,
+		"logLevel": 2,
+		"storageClasses": []map[string]any{{
+			"name": defaultClass, "share": s.squashed().share, "default": true, "labels": map[string]any{label: "true"},
+		}},
+	})
+	if err != nil {
+		return "", err
+	}
+	file = os.TempDir() + "/nfs-provisioner-e2e-values.yaml"
+	return file, os.WriteFile(file, data, 0o600)
+}
+
+func cutLast(s, separator string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, separator); i >= 0 {
+		return s[:i], s[i+len(separator):], true
+	}
+	return s, "", false
+}
