@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"time"
 
@@ -66,6 +67,17 @@ func (c *caches) start(ctx context.Context) error {
 	return synced.AsError()
 }
 
+// await waits until all objects are here. It says false if ctx ends first.
+func (c *caches) await(ctx context.Context) bool {
+	return cache.WaitForCacheSync(ctx.Done(), c.synced)
+}
+
+// volume says whether a volume is in the cache.
+func (c *caches) volume(name string) bool {
+	_, found, err := c.volumes.GetStore().GetByKey(name)
+	return found || err != nil
+}
+
 func (c *caches) synced() bool {
 	return c.claims.HasSynced() && c.volumes.HasSynced() && c.classes.HasSynced()
 }
@@ -87,12 +99,12 @@ func (c *caches) class(name string) (*storagev1.StorageClass, error) {
 // or one below it. Volumes of the share's root, such as the one by which this
 // process mounts it, overlap nothing.
 func (c *caches) overlapping(on share.Location, d share.Directory) ([]string, error) {
-	server, path := on.Server, on.FullPath(d)
+	full := on.FullPath(d)
 	var names []string
 	lookUp := func(index, place string) error {
-		objects, err := c.volumes.GetIndexer().ByIndex(index, key(server, place))
+		objects, err := c.volumes.GetIndexer().ByIndex(index, key(on.Server, place))
 		if err != nil {
-			return fmt.Errorf("look up volumes at %s:%s: %w", server, place, err)
+			return fmt.Errorf("look up volumes at %s:%s: %w", on.Server, place, err)
 		}
 		for _, o := range objects {
 			if volume, ok := o.(*v1.PersistentVolume); ok {
@@ -101,7 +113,7 @@ func (c *caches) overlapping(on share.Location, d share.Directory) ([]string, er
 		}
 		return nil
 	}
-	for _, place := range append(above(path), path) {
+	for _, place := range append(above(full), full) {
 		if len(place) <= len(on.Path) {
 			continue
 		}
@@ -109,7 +121,7 @@ func (c *caches) overlapping(on share.Location, d share.Directory) ([]string, er
 			return nil, err
 		}
 	}
-	if err := lookUp(unrecordedBelow, path); err != nil {
+	if err := lookUp(unrecordedBelow, full); err != nil {
 		return nil, err
 	}
 	slices.Sort(names)
@@ -124,11 +136,11 @@ func unrecorded(object any) (at, below []string) {
 	if _, recorded := volume.Annotations[provision.AnnotationDirectory]; recorded {
 		return nil, nil
 	}
-	source := volume.Spec.NFS
-	for _, place := range above(source.Path) {
-		below = append(below, key(source.Server, place))
+	server, place := volume.Spec.NFS.Server, path.Clean(volume.Spec.NFS.Path)
+	for _, folder := range above(place) {
+		below = append(below, key(server, folder))
 	}
-	return []string{key(source.Server, source.Path)}, below
+	return []string{key(server, place)}, below
 }
 
 func key(server, path string) string { return server + ":" + path }

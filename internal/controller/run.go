@@ -30,9 +30,10 @@ const (
 )
 
 // Run serves claims and volumes until ctx ends; then it finishes what is in
-// flight, releases the lease and returns nil. It returns an error at once if
-// the configuration, a mount or a permission is wrong, and ErrLeaseLost, at
-// once and with work undone, if the lease is lost.
+// flight, releases the lease and returns nil. The configuration must be valid.
+// It returns an error at once if a mount or a permission is wrong, and, with
+// work undone and the lease not released, if the lease is lost (ErrLeaseLost)
+// or what is in flight does not end in time.
 func Run(ctx context.Context, c Config) error {
 	if err := c.Validate(); err != nil {
 		return err
@@ -55,6 +56,7 @@ type runner struct {
 	caches   *caches
 	election *election // nil without leader election
 	shares   []*share.Share
+	cluster  string // its identity
 	gate     *gate
 	library  *lib.ProvisionController
 	forget   workqueue.TypedInterface[*v1.PersistentVolume]
@@ -92,12 +94,13 @@ func (r *runner) prepare(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the identity of the cluster from namespace %s: %w", metav1.NamespaceSystem, err)
 	}
+	r.cluster = string(system.UID)
 	if r.caches, err = newCaches(r.main); err != nil {
 		return fmt.Errorf("set up caches: %w", err)
 	}
 	r.gate = newGate(provision.New(provision.Config{
 		Shares:     r.shares,
-		Cluster:    string(system.UID),
+		Cluster:    r.cluster,
 		Claim:      r.liveClaim,
 		Volume:     r.volumeExists,
 		Class:      r.caches.class,
@@ -211,9 +214,13 @@ func (r *runner) run(ctx context.Context) error {
 		return ErrLeaseLost
 	case <-ctx.Done():
 	}
-	r.stop(ctx)
+	if err := r.drain(ctx); err != nil {
+		// The lease is left to expire: what is in flight may still be writing.
+		return fmt.Errorf("stop: %w", err)
+	}
 	stop()
 	group.Wait()
+	r.caches.factory.Shutdown()
 	klog.FromContext(ctx).Info("Stopped; the lease is released")
 	return nil
 }
@@ -229,7 +236,17 @@ func (r *runner) usurped() <-chan struct{} {
 func (r *runner) serve(ctx context.Context) {
 	logger := klog.FromContext(ctx)
 	logger.Info("Serving", "provisioner", r.Provisioner, "additional", r.Additional, "shares", len(r.shares))
+	if !r.caches.await(ctx) {
+		return
+	}
 	var group sync.WaitGroup
+	for _, s := range r.shares {
+		group.Go(func() {
+			if err := s.Sweep(ctx, r.cluster, r.caches.volume); err != nil {
+				logger.Error(err, "Leftovers of earlier runs stay on the share", "share", s.Name)
+			}
+		})
+	}
 	group.Go(func() {
 		for {
 			volume, shut := r.forget.Get()
@@ -247,20 +264,16 @@ func (r *runner) serve(ctx context.Context) {
 	group.Wait()
 }
 
-// stop takes no new work and finishes what is in flight.
-func (r *runner) stop(ctx context.Context) {
-	logger := klog.FromContext(ctx)
-	logger.Info("Stopping; finishing what is in flight")
+// drain takes no new work and finishes what is in flight.
+func (r *runner) drain(ctx context.Context) error {
+	klog.FromContext(ctx).Info("Stopping; finishing what is in flight")
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.DrainTimeout)
 	defer cancel()
-	if err := r.gate.drain(last); err != nil {
-		logger.Error(err, "Stopping before all work is done")
-	}
+	problems := []error{r.gate.drain(last)}
 	for _, s := range r.shares {
-		if err := s.Close(last); err != nil {
-			logger.Error(err, "A share did not answer while stopping")
-		}
+		problems = append(problems, s.Close(last))
 	}
+	return errors.Join(problems...)
 }
 
 func (r *runner) live() []check {

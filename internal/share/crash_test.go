@@ -72,10 +72,16 @@ func survives(t *testing.T, w walk) {
 	for name, state := range w.states {
 		t.Run(name, func(t *testing.T) {
 			if got := end(t, state); got != undisturbed {
-				t.Errorf("the share ends as\n%s\nand without a crash as\n%s", got, undisturbed)
+				t.Errorf("the share ends with\n%s\nwhere without a crash it ends with\n%s", without(got, undisturbed), without(undisturbed, got))
 			}
 		})
 	}
+}
+
+// without are the lines of a picture that another one does not have.
+func without(picture, other string) string {
+	known := strings.Split(other, "\n")
+	return strings.Join(slices.DeleteFunc(strings.Split(picture, "\n"), func(line string) bool { return slices.Contains(known, line) }), "\n")
 }
 
 var changed = regexp.MustCompile(`"changed": "[^"]*"`)
@@ -104,7 +110,7 @@ func picture(t *testing.T, s *Share) string {
 			if err != nil {
 				return err
 			}
-			line += " " + changed.ReplaceAllString(string(content), "")
+			line += " " + strings.Join(strings.Fields(changed.ReplaceAllString(string(content), "")), " ")
 		case strings.HasPrefix(name, "/"+metadata):
 			return nil
 		}

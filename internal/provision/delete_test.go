@@ -1,0 +1,232 @@
+package provision
+
+import (
+	"errors"
+	"testing"
+
+	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
+)
+
+func TestDeleteDoesWhatTheClassSaidWhenTheVolumeWasMade(t *testing.T) {
+	for policy, left := range map[string]string{
+		"delete":  "neighbour",
+		"archive": "archived-a-pvc-uid-a archived-a-pvc-uid-a/file neighbour",
+		"retain":  "a a/file neighbour",
+	} {
+		for name, change := range map[string]func(*world){
+			"class as it was": func(*world) {},
+			"class gone":      func(w *world) { delete(w.classes, "gold") },
+			"class changed":   func(w *world) { w.class("onDelete", "delete", "pathPattern", "neighbour") },
+			"class broken":    func(w *world) { w.class("mode", "rwx") },
+		} {
+			t.Run(policy+", "+name, func(t *testing.T) {
+				w := newWorld(t)
+				w.provision(w.class("pathPattern", "neighbour"), w.claim("n"))
+				volume := w.provision(w.class("pathPattern", "a", "onDelete", policy), w.claim("a"))
+				w.write(0, "a/file")
+				change(w)
+				for range 2 {
+					if err := w.Delete(t.Context(), volume); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := w.Forget(t.Context(), volume); err != nil {
+					t.Fatal(err)
+				}
+				w.expectNames(left)
+			})
+		}
+	}
+}
+
+// undeletable must not be deleted, say why, and leave the share as it is.
+func (w *world) undeletable(volume *v1.PersistentVolume, words ...string) {
+	w.Helper()
+	before := w.names(0)
+	expectWords(w.T, w.Delete(w.Context(), volume), words...)
+	if after := w.names(0); after != before {
+		w.Errorf("the share changed from %q to %q", before, after)
+	}
+}
+
+func TestAVolumeOnNoShareIsNeverDone(t *testing.T) {
+	for name, source := range map[string]*v1.NFSVolumeSource{
+		"another server":           {Server: "other", Path: "/export/a"},
+		"another export":           {Server: "nas", Path: "/other/a"},
+		"an export of like name":   {Server: "nas", Path: "/export2/a"},
+		"the share's root":         {Server: "nas", Path: "/export"},
+		"the share's root, slash":  {Server: "nas", Path: "/export/"},
+		"above the share":          {Server: "nas", Path: "/"},
+		"no path":                  {Server: "nas"},
+		"the server in upper case": {Server: "NAS", Path: "/export/a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			volume := w.provision(w.class("pathPattern", "a", "onDelete", "delete"), w.claim("a"))
+			volume.Spec.NFS = source
+			w.undeletable(volume, volume.Name, "none of the shares")
+		})
+	}
+	w := newWorld(t)
+	volume := w.provision(w.class("pathPattern", "a"), w.claim("a"))
+	volume.Spec.NFS.Server = "other"
+	w.undeletable(volume, "other:/export/a", "nas:/export", "configure its share", "Retain")
+}
+
+func TestAVolumeWhosePathIsNoDirectoryIsNotDeleted(t *testing.T) {
+	for _, path := range []string{"/export//a", "/export/../a", "/export/a/..", "/export/./a", "/export/a/", "/export/.nfs-provisioner/records", "/export/a\x00"} {
+		w := newWorld(t)
+		volume := w.provision(w.class("pathPattern", "a", "onDelete", "delete"), w.claim("a"))
+		volume.Spec.NFS.Path = path
+		delete(volume.Annotations, AnnotationDirectory)
+		w.undeletable(volume, volume.Name, "its path")
+	}
+}
+
+func TestAVolumeThatWasEditedIsNotDeleted(t *testing.T) {
+	for name, c := range map[string]struct {
+		edit func(*v1.PersistentVolume)
+		word string
+	}{
+		"path of a neighbour":       {func(v *v1.PersistentVolume) { v.Spec.NFS.Path = "/export/neighbour" }, "agree"},
+		"annotation of a neighbour": {func(v *v1.PersistentVolume) { v.Annotations[AnnotationDirectory] = "neighbour" }, "agree"},
+		"empty annotation":          {func(v *v1.PersistentVolume) { v.Annotations[AnnotationDirectory] = "" }, "agree"},
+		"path and annotation": {func(v *v1.PersistentVolume) {
+			v.Spec.NFS.Path, v.Annotations[AnnotationDirectory] = "/export/neighbour", "neighbour"
+		}, "belongs to volume pvc-uid-n"},
+		"path, and no annotation": {func(v *v1.PersistentVolume) {
+			v.Spec.NFS.Path = "/export/neighbour"
+			delete(v.Annotations, AnnotationDirectory)
+		}, "belongs to volume pvc-uid-n"},
+		"path above": {func(v *v1.PersistentVolume) {
+			v.Spec.NFS.Path, v.Annotations[AnnotationDirectory] = "/export/team", "team"
+		}, "contains directories of other volumes"},
+		"policy of no meaning": {func(v *v1.PersistentVolume) { v.Annotations[AnnotationOnDelete] = "shred" }, "delete, archive or retain"},
+		"empty policy":         {func(v *v1.PersistentVolume) { v.Annotations[AnnotationOnDelete] = "" }, "delete, archive or retain"},
+		"no NFS at all":        {func(v *v1.PersistentVolume) { v.Spec.NFS = nil }, "not an NFS volume"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.provision(w.class("pathPattern", "neighbour"), w.claim("n"))
+			w.provision(w.class("pathPattern", "team/x"), w.claim("x"))
+			volume := w.provision(w.class("pathPattern", "a", "onDelete", "delete"), w.claim("a"))
+			c.edit(volume)
+			if err := w.Delete(t.Context(), volume); err == nil {
+				t.Error("deleted")
+			} else {
+				expectWords(t, err, c.word)
+			}
+			w.expectNames("a neighbour team team/x")
+		})
+	}
+}
+
+func TestAVolumeWithOurAnnotationsThatNobodyMadeIsNotDeleted(t *testing.T) {
+	w := newWorld(t)
+	w.write(0, "old/file")
+	w.provision(w.class("pathPattern", "a"), w.claim("a"))
+	for path, want := range map[string]error{"old": share.ErrNotOurs, "a": share.ErrOwned, "a/sub": share.ErrOwned} {
+		forged := &v1.PersistentVolume{
+			ObjectMeta: metav1.ObjectMeta{Name: "forged", Annotations: map[string]string{
+				AnnotationShare: "first", AnnotationDirectory: path, AnnotationOnDelete: "delete",
+			}},
+			Spec: v1.PersistentVolumeSpec{PersistentVolumeSource: v1.PersistentVolumeSource{
+				NFS: &v1.NFSVolumeSource{Server: "nas", Path: "/export/" + path},
+			}},
+		}
+		if err := w.Delete(t.Context(), forged); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", path, err, want)
+		}
+	}
+	w.expectNames("a old old/file")
+}
+
+// adopted is a volume of nfs-subdir-external-provisioner.
+func adopted(name, path string) *v1.PersistentVolume {
+	return &v1.PersistentVolume{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: v1.PersistentVolumeSpec{
+			StorageClassName:       "gold",
+			ClaimRef:               &v1.ObjectReference{Namespace: "default", Name: "old", UID: "uid-old"},
+			PersistentVolumeSource: v1.PersistentVolumeSource{NFS: &v1.NFSVolumeSource{Server: "nas", Path: "/export/" + path}},
+		},
+	}
+}
+
+func TestTheClassDecidesOverAnAdoptedVolume(t *testing.T) {
+	const kept, archived = "default-old-pv-1 default-old-pv-1/file", "archived-default-old-pv-1-pv-1 archived-default-old-pv-1-pv-1/file"
+	for name, c := range map[string]struct {
+		class []string
+		left  string
+	}{
+		"nothing said":           {nil, archived},
+		"archiveOnDelete, true":  {[]string{"archiveOnDelete", "true"}, archived},
+		"archiveOnDelete, false": {[]string{"archiveOnDelete", "false"}, ""},
+		"onDelete, delete":       {[]string{"onDelete", "delete"}, ""},
+		"onDelete, retain":       {[]string{"onDelete", "retain"}, kept},
+		"gone":                   {[]string{"gone"}, archived},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			if len(c.class) != 1 {
+				w.class(c.class...)
+			}
+			w.write(0, "default-old-pv-1/file")
+			for range 2 {
+				if err := w.Delete(t.Context(), adopted("pv-1", "default-old-pv-1")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.expectNames(c.left)
+		})
+	}
+}
+
+func TestAnAdoptedVolumeThatOverlapsAnotherIsNotDeleted(t *testing.T) {
+	w := newWorld(t)
+	w.class("onDelete", "delete")
+	w.write(0, "old/file")
+	w.unrecorded = []string{"pv-1", "pv-2"}
+	w.undeletable(adopted("pv-1", "old"), "pv-2", "delete that volume first")
+	w.class("onDelete", "retain")
+	if err := w.Delete(t.Context(), adopted("pv-1", "old")); err != nil {
+		t.Errorf("nothing is removed, and yet: %v", err)
+	}
+	w.expectNames("old old/file")
+}
+
+func TestAnAdoptedVolumeNeverTakesARecordedOneWithIt(t *testing.T) {
+	w := newWorld(t)
+	w.provision(w.class("pathPattern", "team/a"), w.claim("a"))
+	w.class("onDelete", "delete")
+	for _, path := range []string{"team", "team/a", "team/a/sub"} {
+		if err := w.Delete(t.Context(), adopted("pv-1", path)); !errors.Is(err, share.ErrOwned) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	w.expectNames("team team/a")
+}
+
+func TestDeleteTakesTheInnermostOfNestedShares(t *testing.T) {
+	w := newWorld(t, share.Location{Name: "inner", Server: "nas", Path: "/export/inner"})
+	volume := w.provision(w.class("share", "inner", "pathPattern", "a", "onDelete", "delete"), w.claim("a"))
+	if err := w.Delete(t.Context(), volume); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.names(1); got != "" {
+		t.Errorf("on the inner share is %q", got)
+	}
+}
+
+func TestDeleteTellsTwoExportsOfLikeNameApart(t *testing.T) {
+	w := newWorld(t, share.Location{Name: "second", Server: "nas", Path: "/export2"})
+	volume := w.provision(w.class("share", "second", "pathPattern", "a", "onDelete", "delete"), w.claim("a"))
+	w.write(0, "a/file")
+	if err := w.Delete(t.Context(), volume); err != nil {
+		t.Fatal(err)
+	}
+	w.expectNames("a a/file")
+}

@@ -1,0 +1,67 @@
+package provision
+
+import (
+	"testing"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func TestProvisionRefusesWhatItCannotGive(t *testing.T) {
+	block, group := v1.PersistentVolumeBlock, "snapshot.storage.k8s.io"
+	for name, c := range map[string]struct {
+		ask   func(*v1.PersistentVolumeClaimSpec)
+		words []string
+	}{
+		"block device": {
+			func(s *v1.PersistentVolumeClaimSpec) { s.VolumeMode = &block },
+			[]string{"Block", "set volumeMode: Filesystem"},
+		},
+		"selector": {
+			func(s *v1.PersistentVolumeClaimSpec) { s.Selector = &metav1.LabelSelector{} },
+			[]string{"selector", "remove spec.selector"},
+		},
+		"snapshot": {
+			func(s *v1.PersistentVolumeClaimSpec) {
+				s.DataSource = &v1.TypedLocalObjectReference{APIGroup: &group, Kind: "VolumeSnapshot", Name: "monday"}
+			},
+			[]string{"VolumeSnapshot", "monday", "remove dataSource"},
+		},
+		"clone": {
+			func(s *v1.PersistentVolumeClaimSpec) {
+				s.DataSourceRef = &v1.TypedObjectReference{Kind: "PersistentVolumeClaim", Name: "other"}
+			},
+			[]string{"PersistentVolumeClaim", "other", "dataSourceRef"},
+		},
+		"no size": {
+			func(s *v1.PersistentVolumeClaimSpec) { s.Resources.Requests = nil },
+			[]string{"size", "spec.resources.requests.storage"},
+		},
+		"size zero": {
+			func(s *v1.PersistentVolumeClaimSpec) {
+				s.Resources.Requests[v1.ResourceStorage] = resource.MustParse("0")
+			},
+			[]string{`"0"`, "more than 0"},
+		},
+		"negative size": {
+			func(s *v1.PersistentVolumeClaimSpec) {
+				s.Resources.Requests[v1.ResourceStorage] = resource.MustParse("-5Gi")
+			},
+			[]string{`"-5Gi"`, "more than 0"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			claim := w.claim("a")
+			c.ask(&claim.Spec)
+			w.refused(w.class(), claim, c.words...)
+		})
+	}
+}
+
+func TestProvisionAsksForBlockClaimsOnlyToRefuseThem(t *testing.T) {
+	if w := newWorld(t); !w.SupportsBlock(t.Context()) {
+		t.Error("the library answers claims for block volumes itself, with fewer words")
+	}
+}
