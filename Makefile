@@ -46,7 +46,7 @@ help: ## Say what there is (this)
 	@echo "Variables: VERSION, IMAGE, ARCHES, NODES, GOTESTFLAGS, KEEP_CLUSTER=1 (e2e leaves its cluster up)."
 
 .PHONY: demo
-demo: packages cluster-build image $(HELM) ## Show it at work in a cluster made for it, and leave that up
+demo: packages cluster-build image ## Show it at work in a cluster made for it, and leave that up
 	@test/demo/demo.sh
 
 .PHONY: test
@@ -106,7 +106,7 @@ chart-lint: $(HELM) ## The chart: helm lint, and the tests of what it renders
 	HELM=$(CURDIR)/$(HELM) go test $(GOTESTFLAGS) ./test/chart
 
 .PHONY: e2e
-e2e: cluster-build image $(HELM) ## The end-to-end tests, in a cluster of ours or, with KUBECONFIG and NFS_*_EXPORTS, in yours
+e2e: packages cluster-build image ## The end-to-end tests, in a cluster of ours or, with KUBECONFIG and NFS_*_EXPORTS, in yours
 	.ci/with-cluster $(MAKE) in-cluster-chart in-cluster-e2e
 
 # These two run where kubectl, helm and the exports are at hand: under .ci/with-cluster.

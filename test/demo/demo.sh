@@ -60,7 +60,7 @@ served=$($cluster status | awk '$1 == "state" {print $2}')/run/nfs/${path##*/}
 
 say "Installing nfs-provisioner, for the share $share"
 in_cluster helm upgrade --install nfs-provisioner charts/nfs-provisioner --namespace $namespace --create-namespace \
-  --set "image.repository=${image%:*},image.tag=${image##*:},image.pullPolicy=Never" \
+  --set "image.repository=${image%:*},image.tag=${image##*:},image.pullPolicy=Never,replicaCount=1" \
   --set "shares[0].name=default,shares[0].server=$server,shares[0].path=$path" \
   --set 'storageClasses[0].name=nfs,storageClasses[0].parameters.pathPattern=${.PVC.namespace}/${.PVC.name}' \
   --wait --timeout 3m >/dev/null
