@@ -1,0 +1,85 @@
+package controller
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	clientgotesting "k8s.io/client-go/testing"
+)
+
+// allow makes a client's API server grant what judge says.
+func allow(client *fake.Clientset, judge func(*authorizationv1.ResourceAttributes) bool) {
+	client.PrependReactor("create", "selfsubjectaccessreviews", func(action clientgotesting.Action) (bool, runtime.Object, error) {
+		review := action.(clientgotesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview).DeepCopy()
+		review.Status.Allowed = judge(review.Spec.ResourceAttributes)
+		return true, review, nil
+	})
+}
+
+func TestCheckAccessIsContentWithAllPermissions(t *testing.T) {
+	client := fake.NewClientset()
+	allow(client, func(*authorizationv1.ResourceAttributes) bool { return true })
+	if err := checkAccess(t.Context(), client, valid()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCheckAccessNamesWhatIsMissing(t *testing.T) {
+	for name, c := range map[string]struct {
+		missing func(*authorizationv1.ResourceAttributes) bool
+		want    []string
+	}{
+		"volumes": {
+			func(a *authorizationv1.ResourceAttributes) bool {
+				return a.Resource == "persistentvolumes" && (a.Verb == "patch" || a.Verb == "delete")
+			},
+			[]string{"[patch delete] persistentvolumes in the whole cluster"},
+		},
+		"lease": {
+			func(a *authorizationv1.ResourceAttributes) bool { return a.Resource == "leases" && a.Verb == "update" },
+			[]string{`[update] leases.coordination.k8s.io "cluster.local-nfs" in namespace "default"`},
+		},
+		"identity of the cluster": {
+			func(a *authorizationv1.ResourceAttributes) bool { return a.Resource == "namespaces" },
+			[]string{`[get] namespaces "kube-system"`},
+		},
+		"two": {
+			func(a *authorizationv1.ResourceAttributes) bool {
+				return a.Resource == "events" || a.Resource == "nodes"
+			},
+			[]string{"[create patch] events", "[get] nodes"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := fake.NewClientset()
+			allow(client, func(a *authorizationv1.ResourceAttributes) bool { return !c.missing(a) })
+			err := checkAccess(t.Context(), client, valid())
+			expectWords(t, err, append(c.want, "service account")...)
+			if !errors.Is(err, ErrNoPermission) || strings.Count(err.Error(), "\n")+1 != len(c.want) {
+				t.Errorf("want %d lines of ErrNoPermission:\n%v", len(c.want), err)
+			}
+		})
+	}
+}
+
+func TestCheckAccessAsksForNoLeaseThatIsNotUsed(t *testing.T) {
+	client, c := fake.NewClientset(), valid()
+	allow(client, func(a *authorizationv1.ResourceAttributes) bool { return a.Resource != "leases" })
+	c.LeaderElect = false
+	if err := checkAccess(t.Context(), client, c); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCheckAccessTellsAnAPIServerThatDoesNotAnswer(t *testing.T) {
+	client, away := fake.NewClientset(), errors.New("connection refused")
+	client.PrependReactor("create", "selfsubjectaccessreviews", func(clientgotesting.Action) (bool, runtime.Object, error) { return true, nil, away })
+	err := checkAccess(t.Context(), client, valid())
+	if !errors.Is(err, away) || errors.Is(err, ErrNoPermission) {
+		t.Errorf("got %v", err)
+	}
+}

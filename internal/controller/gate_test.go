@@ -1,0 +1,106 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	lib "sigs.k8s.io/sig-storage-lib-external-provisioner/v10/controller"
+)
+
+// draining starts to drain a gate and returns what comes of it.
+func draining(t *testing.T, g *gate, timeout time.Duration) <-chan error {
+	t.Helper()
+	result := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(t.Context(), timeout)
+		defer cancel()
+		result <- g.drain(ctx)
+	}()
+	synctest.Wait()
+	return result
+}
+
+func TestAGateWithNothingInFlightDrainsAtOnce(t *testing.T) {
+	g := newGate(nil)
+	for range 2 {
+		if err := g.drain(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestDrainWaitsForEachVolumeInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(nil)
+		for _, volume := range []string{"pv-1", "pv-2", "pv-1"} {
+			if !g.enter(volume) {
+				t.Fatal("the gate is shut")
+			}
+		}
+		drained := draining(t, g, time.Hour)
+		for _, volume := range []string{"pv-1", "pv-2"} {
+			select {
+			case err := <-drained:
+				t.Fatalf("drained (%v) with %s in flight", err, volume)
+			default:
+			}
+			if !g.leave(volume) {
+				t.Errorf("%s was not in flight", volume)
+			}
+			synctest.Wait()
+		}
+		if err := <-drained; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestDrainGivesUpAndCountsWhatIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(nil)
+		g.enter("pv-1")
+		g.enter("pv-2")
+		err := <-draining(t, g, time.Minute)
+		expectWords(t, err, "2 volumes", "next leader")
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		g.leave("pv-1")
+		g.leave("pv-2") // late, and harmless
+	})
+}
+
+func TestAShutGateLetsNothingIn(t *testing.T) {
+	g := newGate(nil)
+	claim, volume := &v1.PersistentVolumeClaim{}, &v1.PersistentVolume{}
+	if !g.ShouldProvision(t.Context(), claim) || !g.ShouldDelete(t.Context(), volume) {
+		t.Error("a gate is shut from the beginning")
+	}
+	if err := g.drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if g.ShouldProvision(t.Context(), claim) || g.ShouldDelete(t.Context(), volume) || g.enter("pv-1") {
+		t.Error("a shut gate lets work in")
+	}
+	// The library drops what is ignored without an event and without a retry.
+	_, _, err := g.Provision(t.Context(), lib.ProvisionOptions{PVName: "pv-1"})
+	var ignored *lib.IgnoredError
+	if !errors.As(err, &ignored) {
+		t.Errorf("Provision: %v", err)
+	}
+	if err := g.Delete(t.Context(), volume); !errors.As(err, &ignored) {
+		t.Errorf("Delete: %v", err)
+	}
+}
+
+func TestLeaveTellsWhetherAVolumeWasInFlight(t *testing.T) {
+	g := newGate(nil)
+	g.enter("pv-1")
+	if g.leave("pv-2") || !g.leave("pv-1") || g.leave("pv-1") {
+		t.Error("only pv-1 was in flight, and only once")
+	}
+}
