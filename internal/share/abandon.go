@@ -4,38 +4,48 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 )
 
 // Abandon takes back what Make did for a volume that nobody ever got: the
-// record, and the directory if it is empty. Anything else is left alone.
+// record, and the directory if it is empty. If the directory has content, or
+// was there before, it is kept as Retain would.
+//
+// Errors: ErrRecordDamaged, ErrTimeout, ErrBusy, or the file system's.
 func (s *Share) Abandon(ctx context.Context, r Record) error {
-	_, err := doAlone(ctx, s, "abandon directory "+quote(r.Directory.path), r.Volume, func(root *os.Root) (struct{}, error) {
-		owner, err := readRecord(root, r.Directory)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrOwned) {
-			return struct{}{}, nil
-		}
-		if err != nil || !owner.names(r.Volume, r.Cluster) || owner.State != Active {
-			return struct{}{}, err
-		}
-		if err := s.options.Fence(); err != nil {
-			return struct{}{}, err
-		}
-		if owner.Returned {
-			owner.State, owner.Changed = Released, now()
-			return struct{}{}, replaceRecord(root, owner)
-		}
-		if owner.Shared {
-			if last, err := leave(root, r.Directory, r.Volume); err != nil || !last {
-				return struct{}{}, err
-			}
-		}
-		if !owner.Existing {
-			if err := root.Remove(r.Directory.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return struct{}{}, err
-			}
-		}
-		return struct{}{}, removeRecord(root, r.Directory)
+	_, err := do(ctx, s, "abandon directory "+quote(r.Directory.path), keysOf(r.Volume, r.Directory), func(t *tree) (struct{}, error) {
+		return struct{}{}, s.abandon(t, r)
 	})
 	return err
+}
+
+func (s *Share) abandon(t *tree, r Record) error {
+	owner, err := readRecord(t, r.Directory)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrOwned) {
+		return nil
+	}
+	if err != nil || owner.State != Active || owner.Cluster != r.Cluster {
+		return err
+	}
+	if owner.Shared {
+		alone, last, err := part(t, owner, r.Volume)
+		if err != nil || !last {
+			return err
+		}
+		owner = alone
+	}
+	switch {
+	case !owner.names(r.Volume, r.Cluster):
+		return nil
+	case owner.Returned:
+		return release(t, owner)
+	case !owner.Existing:
+		err := t.Remove(r.Directory.path)
+		if notEmpty(err) {
+			return release(t, owner)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return removeRecord(t, r.Directory)
 }

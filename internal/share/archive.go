@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -15,10 +13,10 @@ import (
 // maxArchives bounds the search for a name that is not taken. The name holds
 // the volume's, which Kubernetes makes unique, so the first is free unless
 // somebody took it on purpose.
-const maxArchives = 100
+const maxArchives = 20
 
 // Archive moves the data of a deleted volume to archived-<directory>-<volume>
-// beside it, with a suffix if that name is taken, and returns the name. The
+// beside it, with a number if that name is taken, and returns the name. The
 // archive has a record of its own, so no claim can have it.
 //
 // If there is nothing to archive, because an earlier call did it or other
@@ -27,111 +25,117 @@ const maxArchives = 100
 // Errors: OwnedError (ErrOwned), ErrNotOurs, ErrRecordDamaged, ErrTimeout,
 // ErrBusy, or the file system's; the data is then where it was.
 func (s *Share) Archive(ctx context.Context, v Volume) (Directory, error) {
-	return doAlone(ctx, s, "archive directory "+quote(v.Directory.path), v.Name, func(root *os.Root) (Directory, error) {
-		owner, owned, err := s.prove(root, v)
-		if errors.Is(err, ErrOwned) {
-			if archived, found := s.archived(root, v); found {
-				return archived, nil
+	return do(ctx, s, "archive directory "+quote(v.Directory.path), keysOf(v.Name, v.Directory), func(t *tree) (Directory, error) {
+		owner, owned, err := s.prove(t, v)
+		if errors.Is(err, ErrOwned) || errors.Is(err, ErrNotOurs) {
+			// The path may have a new owner since an earlier call was done.
+			if place, found := findArchive(t, v); found {
+				return place, nil
 			}
 		}
-		if err != nil {
+		if err != nil || !owned {
 			return Directory{}, err
 		}
-		exists, err := lookAt(root, v.Directory)
+		exists, err := lookAt(t, v.Directory)
 		if err != nil {
 			return Directory{}, err
 		}
 		if !exists {
 			// Archived before, or removed by hand; what is left is the record.
-			if !owned {
-				return Directory{}, nil
-			}
-			return Directory{}, removeRecord(root, v.Directory)
+			return Directory{}, removeRecord(t, v.Directory)
 		}
-		if !owned {
-			return Directory{}, nil
-		}
-		return s.archive(root, v, owner)
+		return s.archive(t, v, owner)
 	})
 }
 
-func (s *Share) archive(root *os.Root, v Volume, owner Record) (Directory, error) {
+// archive moves the data, which v owns and which is there.
+func (s *Share) archive(t *tree, v Volume, owner Record) (Directory, error) {
 	for n := range maxArchives {
 		place := archivePlace(v.Directory, v.Name, n)
 		owner.Directory, owner.Origin = place, v.Directory.path
 		owner.Volume, owner.State, owner.Changed = v.Name, Archived, now()
-		err := createRecord(root, owner)
+		err := createRecord(t, owner)
 		if errors.Is(err, fs.ErrExist) || errors.Is(err, ErrOwned) {
-			other, err := readRecord(root, place)
-			if err != nil || other.State != Archived || !other.names(v.Name, v.Cluster) || other.Origin != v.Directory.path {
+			if !isArchiveOf(t, place, v) {
 				continue
 			}
 		} else if err != nil {
 			return Directory{}, err
 		}
-		taken, err := lookAt(root, place)
+		taken, err := lookAt(t, place)
 		if taken || errors.Is(err, ErrExists) {
-			if err := removeRecord(root, place); err != nil {
+			if err := removeRecord(t, place); err != nil {
 				return Directory{}, err
 			}
 			continue
 		}
 		if err == nil {
-			err = s.move(root, v.Directory.path, place)
+			err = move(t, v.Directory, place)
 		}
 		if err != nil {
-			return Directory{}, errors.Join(err, removeRecord(root, place))
+			return Directory{}, errors.Join(err, removeRecord(t, place))
 		}
-		return place, removeRecord(root, v.Directory)
+		return place, removeRecord(t, v.Directory)
 	}
 	return Directory{}, fmt.Errorf("%w: no name is free for the archive of %q", ErrExists, v.Directory)
 }
 
-// move renames a directory to a place that was free a moment ago.
-func (s *Share) move(root *os.Root, from string, to Directory) error {
+// move renames a directory to a place that was free a moment ago. An error is
+// none if the data is there all the same, as when an NFS server's first answer
+// was lost.
+func move(t *tree, from, to Directory) error {
 	if above := to.parent(); above != "." {
-		if err := root.MkdirAll(above, parentMode); err != nil {
+		if err := t.MkdirAll(above, parentMode); err != nil {
 			return err
 		}
 	}
-	if err := s.options.Fence(); err != nil {
-		return err
+	err := t.Rename(from.path, to.path)
+	if err == nil {
+		return nil
 	}
-	return root.Rename(from, to.path)
+	left, problem := t.exists(from.path)
+	arrived, other := t.exists(to.path)
+	if !left && arrived {
+		return nil
+	}
+	return errors.Join(err, problem, other)
 }
 
-// archived finds the archive that an earlier call made of v.
-func (s *Share) archived(root *os.Root, v Volume) (Directory, bool) {
+// findArchive finds the archive that an earlier call made of v.
+func findArchive(t *tree, v Volume) (Directory, bool) {
 	for n := range maxArchives {
 		place := archivePlace(v.Directory, v.Name, n)
-		r, err := readRecord(root, place)
-		if errors.Is(err, fs.ErrNotExist) {
-			return Directory{}, false
-		}
-		if err == nil && r.State == Archived && r.names(v.Name, v.Cluster) {
+		if isArchiveOf(t, place, v) {
 			return place, true
 		}
 	}
 	return Directory{}, false
 }
 
+func isArchiveOf(t *tree, place Directory, v Volume) bool {
+	r, err := readRecord(t, place)
+	return err == nil && r.State == Archived && r.names(v.Name, v.Cluster) && r.Origin == v.Directory.path
+}
+
 // archivePlace is the nth name for the archive of d. Segments that would be
-// too long lose their middle part; the volume's name at the end is kept whole.
+// too long lose their end; the volume's name is kept whole. The number is in
+// the first segment, so that a folder of archives that is taken is avoided too.
 func archivePlace(d Directory, volume string, n int) Directory {
-	suffix := "-" + volume
+	const prefix = "archived-"
+	suffix, number := "-"+fileName(volume), ""
 	if n > 0 {
-		suffix += "-" + strconv.Itoa(n+1)
+		number = "-" + strconv.Itoa(n+1)
 	}
 	segments := d.Segments()
 	last := len(segments) - 1
-	room := MaxSegment - len(suffix)
 	if last == 0 {
-		segments[0] = "archived-" + cut(segments[0], room-len("archived-")) + suffix
+		suffix += number
 	} else {
-		segments[0] = "archived-" + cut(segments[0], MaxSegment-len("archived-"))
-		segments[last] = cut(segments[last], room) + suffix
+		segments[last] = cut(segments[last], MaxSegment-len(suffix)) + suffix
+		suffix = number
 	}
-	return Directory{path: path.Join(segments...)}
+	segments[0] = prefix + cut(segments[0], MaxSegment-len(prefix)-len(suffix)) + suffix
+	return Directory{path: strings.Join(segments, "/")}
 }
 
 // cut shortens s to at most n bytes without cutting a character in two.
@@ -142,5 +146,5 @@ func cut(s string, n int) string {
 	for n > 0 && !utf8.RuneStart(s[n]) {
 		n--
 	}
-	return strings.TrimSuffix(s[:n], "/")
+	return s[:n]
 }

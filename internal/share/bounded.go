@@ -2,23 +2,31 @@ package share
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
+	"runtime/debug"
+	"slices"
 )
 
 // do runs f in a goroutine of its own and in one of the share's places, and
 // returns when it is done or the deadline has passed, whichever is first. A
-// system call on a hung mount cannot be interrupted: f then keeps its place
-// until the server answers, and what it returns is dropped. So f must be safe
-// to repeat.
-func do[T any](ctx context.Context, s *Share, operation string, f func(*os.Root) (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
+// system call on a hung mount cannot be interrupted: f then keeps its place and
+// its keys until the server answers, and what it returns is dropped. So f must
+// be safe to repeat.
+//
+// Operations that have a key in common, a volume or a directory, run one after
+// the other. Once an operation has outlived its deadline the share is suspect:
+// until any operation comes back only one at a time is let through, and the
+// others fail at once.
+func do[T any](ctx context.Context, s *Share, operation string, keys []string, f func(*tree) (T, error)) (T, error) {
+	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
 	var none T
-	select {
-	case s.places <- struct{}{}:
-	case <-ctx.Done():
-		return none, s.fail(operation, fmt.Errorf("%w: all %d places have been taken for %v", ErrBusy, s.options.Places, s.options.Timeout))
+	if err := s.enter(limited, keys); err != nil {
+		if cause := ctx.Err(); cause != nil {
+			err = cause
+		}
+		return none, s.fail(operation, err)
 	}
 
 	type outcome struct {
@@ -26,46 +34,111 @@ func do[T any](ctx context.Context, s *Share, operation string, f func(*os.Root)
 		err   error
 	}
 	done := make(chan outcome, 1)
-	s.running.Add(1)
 	go func() {
-		defer s.running.Done()
-		defer func() { <-s.places }()
 		var o outcome
-		root, err := s.open()
-		if err == nil {
-			o.value, err = f(root)
+		defer func() {
+			if problem := recover(); problem != nil {
+				o.err = fmt.Errorf("internal error: %v\n%s", problem, debug.Stack())
+			}
+			s.leave(keys)
+			o.err = s.fail(operation, o.err)
+			done <- o
+		}()
+		var t *tree
+		if t, o.err = s.open(); o.err == nil {
+			o.value, o.err = f(t)
 		}
-		s.judge(err)
-		o.err = s.fail(operation, err)
-		done <- o
+		s.judge(o.err)
 	}()
 	select {
 	case o := <-done:
 		return o.value, o.err
-	case <-ctx.Done():
+	case <-limited.Done():
+		if cause := ctx.Err(); cause != nil {
+			return none, s.fail(operation, cause)
+		}
+		s.suspect()
 		return none, s.fail(operation, fmt.Errorf("%w within %v", ErrTimeout, s.options.Timeout))
 	}
 }
 
-// doAlone is do for an operation that must not meet another one on the same
-// volume, such as its own predecessor that is still waiting for the server.
-func doAlone[T any](ctx context.Context, s *Share, operation, volume string, f func(*os.Root) (T, error)) (T, error) {
-	return do(ctx, s, operation, func(root *os.Root) (T, error) {
-		var none T
-		s.mu.Lock()
-		_, taken := s.inFlight[volume]
-		if !taken {
-			s.inFlight[volume] = struct{}{}
-		}
-		s.mu.Unlock()
-		if taken {
-			return none, fmt.Errorf("%w: an earlier operation on volume %s has not come back", ErrBusy, volume)
-		}
-		defer func() {
-			s.mu.Lock()
-			delete(s.inFlight, volume)
-			s.mu.Unlock()
-		}()
-		return f(root)
-	})
+// keysOf are the keys of an operation on a volume and its directory.
+func keysOf(volume string, d Directory) []string {
+	return []string{"volume " + volume, "directory " + d.path}
 }
+
+// enter waits for the keys and for a place, and takes them all at once.
+func (s *Share) enter(ctx context.Context, keys []string) error {
+	for {
+		wait, err := s.tryEnter(keys)
+		if err != nil || wait == nil {
+			return err
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return s.whyBusy(keys)
+		}
+	}
+}
+
+// tryEnter takes keys and place, or returns a channel that is closed when it is
+// worth trying again.
+func (s *Share) tryEnter(keys []string) (wait <-chan struct{}, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return nil, fmt.Errorf("%w: it was closed", ErrBusy)
+	case s.silent && (s.inside > s.stuck || s.inside >= s.options.Places):
+		return nil, fmt.Errorf("%w: %d operations have not come back", ErrTimeout, s.stuck)
+	case s.inside >= s.options.Places:
+		return s.changed, nil
+	case slices.ContainsFunc(keys, func(k string) bool { _, taken := s.keys[k]; return taken }):
+		return s.changed, nil
+	}
+	for _, k := range keys {
+		s.keys[k] = struct{}{}
+	}
+	s.inside++
+	s.running.Add(1)
+	return nil, nil
+}
+
+func (s *Share) whyBusy(keys []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range keys {
+		if _, taken := s.keys[k]; taken {
+			return fmt.Errorf("%w: an earlier operation on %s has not come back within %v", ErrBusy, k, s.options.Timeout)
+		}
+	}
+	return fmt.Errorf("%w: all %d places have been taken for %v", ErrBusy, s.options.Places, s.options.Timeout)
+}
+
+// leave gives keys and place back. That an operation came back is proof that
+// the server answers.
+func (s *Share) leave(keys []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range keys {
+		delete(s.keys, k)
+	}
+	s.inside--
+	s.silent, s.stuck = false, 0
+	close(s.changed)
+	s.changed = make(chan struct{})
+	s.running.Done()
+}
+
+// suspect remembers that what is inside now does not come back in time.
+func (s *Share) suspect() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.inside > 0 {
+		s.silent, s.stuck = true, s.inside
+	}
+}
+
+// errClosed tells background work that the share was closed.
+var errClosed = errors.New("the share was closed")

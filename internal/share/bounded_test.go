@@ -19,7 +19,7 @@ func hang(t *testing.T, s *Share, volume string) (told <-chan error, release fun
 	answer := make(chan struct{})
 	result := make(chan error, 1)
 	go func() {
-		_, err := doAlone(t.Context(), s, "hang", volume, func(*os.Root) (struct{}, error) {
+		_, err := do(t.Context(), s, "hang", []string{"volume " + volume}, func(*tree) (struct{}, error) {
 			<-answer
 			return struct{}{}, nil
 		})
@@ -29,7 +29,7 @@ func hang(t *testing.T, s *Share, volume string) (told <-chan error, release fun
 	return result, func() { close(answer); synctest.Wait() }
 }
 
-func nothing(*os.Root) (struct{}, error) { return struct{}{}, nil }
+func nothing(*tree) (struct{}, error) { return struct{}{}, nil }
 
 func TestAnOperationThatHangsIsReportedAtItsDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestHungOperationsTakeEveryPlaceAndNoMore(t *testing.T) {
 			_, release := hang(t, s, "pv-"+string(rune('a'+i)))
 			defer release()
 		}
-		_, err := do(t.Context(), s, "one too many", nothing)
+		_, err := do(t.Context(), s, "one too many", nil, nothing)
 		expectError(t, err, ErrBusy)
 	})
 }
@@ -75,7 +75,7 @@ func TestAShareWorksAgainOnceItsServerAnswers(t *testing.T) {
 			release()
 		}
 		for i := range s.options.Places {
-			if _, err := doAlone(t.Context(), s, "again", "pv-"+string(rune('a'+i)), nothing); err != nil {
+			if _, err := do(t.Context(), s, "again", []string{"volume " + "pv-" + string(rune('a'+i))}, nothing); err != nil {
 				t.Error(err)
 			}
 		}
@@ -136,8 +136,8 @@ func TestCloseStopsARemovalThatTheNextProcessGoesOnWith(t *testing.T) {
 		for _, name := range []string{"b", "c", "d"} {
 			write(t, s, "a/"+name+"/file", "x")
 		}
-		s.cancel() // as Close does at first
-		expectError(t, s.Remove(t.Context(), volume(r)), context.Canceled)
+		s.cancel(errClosed) // as Close does at first
+		expectError(t, s.Remove(t.Context(), volume(r)), errClosed)
 		expectAbsent(t, s, "a")
 		if left, err := os.ReadDir(filepath.Join(s.Mount, trashFolder, "pv-1")); err != nil || len(left) == 0 {
 			t.Errorf("the trash holds %v (%v), want some of the data", left, err)
@@ -154,13 +154,13 @@ func TestCloseStopsARemovalThatTheNextProcessGoesOnWith(t *testing.T) {
 func TestAStaleMountIsOpenedAgain(t *testing.T) {
 	s := newShare(t, t.TempDir())
 	var first, second *os.Root
-	_, err := do(t.Context(), s, "first", func(root *os.Root) (struct{}, error) {
-		first = root
+	_, err := do(t.Context(), s, "first", nil, func(t *tree) (struct{}, error) {
+		first = t.root
 		return struct{}{}, &os.PathError{Op: "open", Path: "a", Err: syscall.ESTALE}
 	})
 	expectError(t, err, syscall.ESTALE)
-	if _, err := do(t.Context(), s, "second", func(root *os.Root) (struct{}, error) {
-		second = root
+	if _, err := do(t.Context(), s, "second", nil, func(t *tree) (struct{}, error) {
+		second = t.root
 		return struct{}{}, nil
 	}); err != nil || first == second {
 		t.Errorf("the stale root was used again (%v)", err)
@@ -173,7 +173,7 @@ func TestCheckTellsAMountThatCannotBeUsed(t *testing.T) {
 	if err := s.Check(t.Context()); err != nil {
 		t.Errorf("a mount that can be used: %v", err)
 	}
-	if before := tree(t, s); before != "" {
+	if before := listing(t, s); before != "" {
 		t.Errorf("Check left something on the share: %q", before)
 	}
 	write(t, s, "file", "x")

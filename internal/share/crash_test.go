@@ -25,6 +25,7 @@ type stage struct {
 	*testing.T
 	*Share
 	root *os.Root
+	tree *tree
 }
 
 func (g *stage) must(err error) {
@@ -51,7 +52,7 @@ func survives(t *testing.T, w walk) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = root.Close() })
-		g := &stage{t, s, root}
+		g := &stage{t, s, root, &tree{root, func() error { return nil }}}
 		mustMake(t, s, record(t, "pv-n", "n", "team/neighbour"), open777)
 		write(t, s, "team/neighbour/file", "neighbour's")
 		write(t, s, "team/loose", "nobody's")
@@ -127,8 +128,8 @@ func picture(t *testing.T, s *Share) string {
 func TestMakeSurvivesACrashAtAnyStep(t *testing.T) {
 	r := record(t, "pv-1", "a", "new/db")
 	r.State = Active
-	written := func(g *stage) { _, err := writeRecord(g.root, r); g.must(err) }
-	linked := func(g *stage) { written(g); g.must(createRecord(g.root, r)) }
+	written := func(g *stage) { _, err := writeRecord(g.tree, r); g.must(err) }
+	linked := func(g *stage) { written(g); g.must(createRecord(g.tree, r)) }
 	survives(t, walk{
 		states: map[string]func(*stage){
 			"record written":    written,
@@ -148,14 +149,15 @@ func TestMakeSurvivesACrashAtAnyStep(t *testing.T) {
 
 func TestMakeOfASharedDirectorySurvivesACrashAtAnyStep(t *testing.T) {
 	r := record(t, "pv-1", "a", "common")
-	r.State, r.Shared = Active, true
+	r.State = Active
+	r.share()
 	sharing := MakeOptions{Mode: 0o777, AllowShared: true}
-	founded := func(g *stage) { g.must(foundSharers(g.root, r.Directory, r.Volume)) }
+	founded := func(g *stage) { g.must(join(g.tree, r, r.Volume)) }
 	survives(t, walk{
 		states: map[string]func(*stage){
-			"folder of sharers made": func(g *stage) { g.must(g.root.MkdirAll(sharersPath(r.Directory), 0o700)) },
+			"folder of sharers made": func(g *stage) { g.must(g.root.MkdirAll(sharersPath(r), 0o700)) },
 			"first sharer in it":     founded,
-			"record in place":        func(g *stage) { founded(g); g.must(createRecord(g.root, r)) },
+			"record in place":        func(g *stage) { founded(g); g.must(createRecord(g.tree, r)) },
 		},
 		again: func(g *stage) error { _, err := g.Make(g.Context(), r, sharing); return err },
 	})
@@ -170,7 +172,7 @@ func TestTakingADirectoryBackSurvivesACrashAtAnyStep(t *testing.T) {
 			g.must(g.Retain(g.Context(), volume(old)))
 		},
 		states: map[string]func(*stage){
-			"record written":  func(g *stage) { _, err := writeRecord(g.root, next); g.must(err) },
+			"record written":  func(g *stage) { _, err := writeRecord(g.tree, next); g.must(err) },
 			"record in place": func(g *stage) { mustMake(g.T, g.Share, next, open777) },
 		},
 		again: func(g *stage) error { _, err := g.Make(g.Context(), next, open777); return err },
@@ -202,7 +204,14 @@ func TestRemoveSurvivesACrashAtAnyStep(t *testing.T) {
 
 func TestRemoveOfTheLastSharerSurvivesACrashAtAnyStep(t *testing.T) {
 	first, last := record(t, "pv-1", "a", "common"), record(t, "pv-2", "b", "common")
-	left := func(g *stage) { g.must(g.root.RemoveAll(sharersPath(last.Directory))) }
+	first.share()
+	alone := func(g *stage) {
+		owner, err := readRecord(g.tree, last.Directory)
+		g.must(err)
+		owner.Volume, owner.Shared = last.Volume, false
+		g.must(replaceRecord(g.tree, owner))
+	}
+	left := func(g *stage) { alone(g); g.must(g.root.RemoveAll(sharersPath(first))) }
 	survives(t, walk{
 		before: func(g *stage) {
 			for _, r := range []Record{first, last} {
@@ -212,7 +221,11 @@ func TestRemoveOfTheLastSharerSurvivesACrashAtAnyStep(t *testing.T) {
 			g.must(g.Remove(g.Context(), volume(first)))
 		},
 		states: map[string]func(*stage){
-			"sharer gone":            func(g *stage) { g.must(g.root.Remove(sharersPath(last.Directory) + "/pv-2")) },
+			"record of the last": alone,
+			"sharer gone": func(g *stage) {
+				alone(g)
+				g.must(g.root.Remove(sharersPath(first) + "/pv-2"))
+			},
 			"folder of sharers gone": left,
 			"directory in trash":     func(g *stage) { left(g); g.moved("common", trashFolder+"/pv-2") },
 		},
@@ -225,10 +238,10 @@ func TestArchiveSurvivesACrashAtAnyStep(t *testing.T) {
 		r := record(t, "pv-1", "a", path)
 		place := archivePlace(r.Directory, "pv-1", 0)
 		promised := func(g *stage) {
-			owner, err := readRecord(g.root, r.Directory)
+			owner, err := readRecord(g.tree, r.Directory)
 			g.must(err)
 			owner.Directory, owner.Origin, owner.State = place, path, Archived
-			g.must(createRecord(g.root, owner))
+			g.must(createRecord(g.tree, owner))
 		}
 		moved := func(g *stage) {
 			promised(g)
@@ -243,29 +256,57 @@ func TestArchiveSurvivesACrashAtAnyStep(t *testing.T) {
 			states: map[string]func(*stage){
 				"record of the archive in place": promised,
 				"directory moved":                moved,
-				"old record gone":                func(g *stage) { moved(g); g.must(removeRecord(g.root, r.Directory)) },
+				"old record gone":                func(g *stage) { moved(g); g.must(removeRecord(g.tree, r.Directory)) },
 			},
 			again: func(g *stage) error { _, err := g.Archive(g.Context(), volume(r)); return err },
 		})
 	}
 }
 
-func TestArchiveOfAnAdoptedVolumeSurvivesACrashAtAnyStep(t *testing.T) {
+// adopted is a volume of nfs-subdir-external-provisioner, and the record that
+// it gets when it is deleted.
+func adopted(t *testing.T) (Volume, func(*stage)) {
 	v := volume(record(t, "pv-1", "a", "default-a-pv-1"))
 	v.Adopted = true
+	return v, func(g *stage) {
+		_, owned, err := g.prove(g.tree, v)
+		g.must(err)
+		if !owned {
+			g.Fatal("the adopted volume has no record")
+		}
+	}
+}
+
+func TestArchiveOfAnAdoptedVolumeSurvivesACrashAtAnyStep(t *testing.T) {
+	v, recorded := adopted(t)
 	place := archivePlace(v.Directory, "pv-1", 0)
 	promised := func(g *stage) {
-		g.must(createRecord(g.root, Record{
-			Cluster: v.Cluster, Volume: v.Name, Claim: v.Claim, Directory: place, Origin: v.Directory.path, State: Archived,
-		}))
+		recorded(g)
+		owner, err := readRecord(g.tree, v.Directory)
+		g.must(err)
+		owner.Directory, owner.Origin, owner.State = place, v.Directory.path, Archived
+		g.must(createRecord(g.tree, owner))
 	}
 	survives(t, walk{
 		before: func(g *stage) { write(g.T, g.Share, "default-a-pv-1/file", "kept") },
 		states: map[string]func(*stage){
+			"record made":                    recorded,
 			"record of the archive in place": promised,
 			"directory moved":                func(g *stage) { promised(g); g.must(g.root.Rename(v.Directory.path, place.path)) },
 		},
 		again: func(g *stage) error { _, err := g.Archive(g.Context(), v); return err },
+	})
+}
+
+func TestRemoveOfAnAdoptedVolumeSurvivesACrashAtAnyStep(t *testing.T) {
+	v, recorded := adopted(t)
+	survives(t, walk{
+		before: func(g *stage) { write(g.T, g.Share, "default-a-pv-1/file", "x") },
+		states: map[string]func(*stage){
+			"record made":        recorded,
+			"directory in trash": func(g *stage) { recorded(g); g.moved(v.Directory.path, binOf("pv-1")) },
+		},
+		again: func(g *stage) error { return g.Remove(g.Context(), v) },
 	})
 }
 
@@ -277,7 +318,7 @@ func TestRetainSurvivesACrashAtAnyStep(t *testing.T) {
 			write(g.T, g.Share, "team/db/file", "kept")
 		},
 		states: map[string]func(*stage){
-			"record written":  func(g *stage) { _, err := writeRecord(g.root, r); g.must(err) },
+			"record written":  func(g *stage) { _, err := writeRecord(g.tree, r); g.must(err) },
 			"record in place": func(g *stage) { g.must(g.Retain(g.Context(), volume(r))) },
 		},
 		again: func(g *stage) error { return g.Retain(g.Context(), volume(r)) },
@@ -290,7 +331,7 @@ func TestAbandonSurvivesACrashAtAnyStep(t *testing.T) {
 		before: func(g *stage) { mustMake(g.T, g.Share, r, open777) },
 		states: map[string]func(*stage){
 			"directory gone": func(g *stage) { g.must(g.root.Remove("team/db")) },
-			"record gone":    func(g *stage) { g.must(g.root.Remove("team/db")); g.must(removeRecord(g.root, r.Directory)) },
+			"record gone":    func(g *stage) { g.must(g.root.Remove("team/db")); g.must(removeRecord(g.tree, r.Directory)) },
 		},
 		again: func(g *stage) error { return g.Abandon(g.Context(), r) },
 	})
@@ -298,7 +339,7 @@ func TestAbandonSurvivesACrashAtAnyStep(t *testing.T) {
 
 func TestAbandonOfASharedDirectorySurvivesACrashAtAnyStep(t *testing.T) {
 	r := record(t, "pv-1", "a", "common")
-	left := func(g *stage) { g.must(g.root.RemoveAll(sharersPath(r.Directory))) }
+	left := func(g *stage) { g.must(g.root.RemoveAll(sharersPath(r))) }
 	survives(t, walk{
 		before: func(g *stage) { mustMake(g.T, g.Share, r, MakeOptions{Mode: 0o777, AllowShared: true}) },
 		states: map[string]func(*stage){
@@ -328,7 +369,7 @@ func TestWhoeverIsFencedLeavesWorkThatTheNextFinishes(t *testing.T) {
 		},
 	} {
 		w.states = map[string]func(*stage){}
-		for passes := range 4 {
+		for passes := range 12 {
 			w.states[fmt.Sprintf("asked %d times", passes)] = func(g *stage) {
 				asked := 0
 				g.options.Fence = func() error {
@@ -345,4 +386,23 @@ func TestWhoeverIsFencedLeavesWorkThatTheNextFinishes(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) { survives(t, w) })
 	}
+}
+
+func TestMakeOfASharedDirectoryDressesWhatACrashLeftBare(t *testing.T) {
+	r := record(t, "pv-1", "a", "common")
+	r.State = Active
+	r.share()
+	survives(t, walk{
+		states: map[string]func(*stage){
+			"directory made, bare": func(g *stage) {
+				g.must(join(g.tree, r, r.Volume))
+				g.must(createRecord(g.tree, r))
+				g.must(g.root.Mkdir("common", 0o700))
+			},
+		},
+		again: func(g *stage) error {
+			_, err := g.Make(g.Context(), r, MakeOptions{Mode: 0o777, AllowShared: true})
+			return err
+		},
+	})
 }

@@ -100,12 +100,12 @@ func TestDeleteOfNothingIsDone(t *testing.T) {
 
 func TestArchiveKeepsTheDataUnderANameOfItsOwn(t *testing.T) {
 	forEachFileSystem(t, func(t *testing.T, s *Share) {
-		long := strings.Repeat("ü", 127)
+		long, deep := strings.Repeat("ü", 127), strings.Repeat("é", 127)
 		for path, want := range map[string]string{
 			"db":          "archived-db-pv-1",
 			"team/x/db":   "archived-team/x/db-pv-1",
 			long:          "archived-" + strings.Repeat("ü", 120) + "-pv-1",
-			long + "/low": "archived-" + strings.Repeat("ü", 123) + "/low-pv-1",
+			deep + "/low": "archived-" + strings.Repeat("é", 123) + "/low-pv-1",
 		} {
 			r := record(t, "pv-1", "a", path)
 			mustMake(t, s, r, open777)

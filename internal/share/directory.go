@@ -16,6 +16,8 @@ const (
 	// MaxDirectory leaves room for the export's own path below the 1,024
 	// bytes of a mount path in NFS version 3 (RFC 1813, MNTPATHLEN).
 	MaxDirectory = 960
+	// maxArchive is room for the path of the longest directory's archive.
+	maxArchive = MaxDirectory + 2*MaxSegment
 )
 
 // metadata is the folder at the share's root that holds everything of ours.
@@ -35,9 +37,12 @@ type Directory struct{ path string }
 //
 // Refused are the empty path, absolute paths, empty, "." and ".." segments,
 // backslashes, control characters (NUL among them), text that is not UTF-8,
-// segments over [MaxSegment] and paths over [MaxDirectory] bytes, and anything
-// at or under .nfs-provisioner in any case of its letters.
-func ParseDirectory(path string) (Directory, error) {
+// segments over [MaxSegment] and paths over [MaxDirectory] bytes, and segments
+// that are .nfs-provisioner in any case of their letters: at the root it is
+// ours, elsewhere another install's whose share lies inside this one.
+func ParseDirectory(path string) (Directory, error) { return parseDirectory(path, MaxDirectory) }
+
+func parseDirectory(path string, most int) (Directory, error) {
 	refuse := func(format string, args ...any) (Directory, error) {
 		return Directory{}, fmt.Errorf("%s: %w: %s", quote(path), ErrInvalidDirectory, fmt.Sprintf(format, args...))
 	}
@@ -46,8 +51,8 @@ func ParseDirectory(path string) (Directory, error) {
 		return refuse("the path is empty, which is the share's root")
 	case strings.HasPrefix(path, "/"):
 		return refuse("it is absolute; directories are relative to the share's root")
-	case len(path) > MaxDirectory:
-		return refuse("it has %d bytes, at most %d are allowed", len(path), MaxDirectory)
+	case len(path) > most:
+		return refuse("it has %d bytes, at most %d are allowed", len(path), most)
 	case !utf8.ValidString(path):
 		return refuse("it is not valid UTF-8")
 	}
@@ -59,7 +64,7 @@ func ParseDirectory(path string) (Directory, error) {
 			return refuse("segment %d is %q", i+1, segment)
 		case len(segment) > MaxSegment:
 			return refuse("segment %d has %d bytes, a name may have at most %d; a pathPattern with slashes makes shorter names", i+1, len(segment), MaxSegment)
-		case i == 0 && strings.EqualFold(segment, metadata):
+		case strings.EqualFold(segment, metadata):
 			return refuse("%s is reserved for the provisioner's own records", metadata)
 		}
 		for _, r := range segment {
@@ -115,7 +120,7 @@ func (d *Directory) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &path); err != nil {
 		return err
 	}
-	parsed, err := ParseDirectory(path)
+	parsed, err := parseDirectory(path, maxArchive)
 	if err != nil {
 		return err
 	}

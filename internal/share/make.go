@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"syscall"
 )
 
@@ -37,13 +36,17 @@ type MakeOptions struct {
 // Existing of the returned record says that it was there before any volume.
 //
 // Errors: OwnedError (ErrOwned), ErrExists, ErrOwnership, ErrRecordDamaged,
-// ErrTimeout, ErrBusy, or the file system's. After an error the share is as it
-// was before, unless the file system refused that too.
+// ErrTimeout, ErrBusy, or the file system's. After an error nothing is left of
+// what the call made, except folders above the directory, unless the file
+// system refused that too or the fence did.
 func (s *Share) Make(ctx context.Context, r Record, o MakeOptions) (Record, error) {
-	r.State, r.Shared = Active, o.AllowShared
-	return doAlone(ctx, s, "make directory "+quote(r.Directory.path), r.Volume, func(root *os.Root) (Record, error) {
+	r.State = Active
+	if o.AllowShared {
+		r.share()
+	}
+	return do(ctx, s, "make directory "+quote(r.Directory.path), keysOf(r.Volume, r.Directory), func(t *tree) (Record, error) {
 		for range attempts {
-			made, err := s.make(root, r, o)
+			made, err := s.make(t, r, o)
 			if !errors.Is(err, errRecordAppeared) {
 				return made, err
 			}
@@ -55,28 +58,31 @@ func (s *Share) Make(ctx context.Context, r Record, o MakeOptions) (Record, erro
 // errRecordAppeared: between the look and the step, somebody made a record.
 var errRecordAppeared = errors.New("a record appeared")
 
-func (s *Share) make(root *os.Root, r Record, o MakeOptions) (Record, error) {
-	owner, err := readRecord(root, r.Directory)
+func (s *Share) make(t *tree, r Record, o MakeOptions) (Record, error) {
+	owner, err := readRecord(t, r.Directory)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return s.makeNew(root, r, o)
+		return s.makeNew(t, r, o)
 	case err != nil:
 		return Record{}, err
-	case owner.State == Active && owner.names(r.Volume, r.Cluster):
-		return s.settle(root, owner, o)
-	case owner.State == Active && owner.Shared && o.AllowShared && owner.Cluster == r.Cluster:
-		return owner, join(root, r.Directory, r.Volume)
+	case owner.State == Active && owner.names(r.Volume, r.Cluster),
+		owner.State == Active && owner.Shared && o.AllowShared && owner.Cluster == r.Cluster:
+		return owner, s.settle(t, owner, r.Volume, o)
 	case owner.returnable(r):
 		r.Existing, r.Returned = owner.Existing, true
-		return s.record(root, r, o, replaceRecord)
+		if err := replaceRecord(t, r); err != nil {
+			return Record{}, err
+		}
+		return r, s.settle(t, r, r.Volume, o)
 	default:
 		return Record{}, &OwnedError{Directory: r.Directory.path, Owned: r.Directory.path, Owner: owner}
 	}
 }
 
-// makeNew makes record and directory where no record was.
-func (s *Share) makeNew(root *os.Root, r Record, o MakeOptions) (Record, error) {
-	exists, err := lookAt(root, r.Directory)
+// makeNew makes record and directory where no record was. If it fails, it
+// takes back what it made.
+func (s *Share) makeNew(t *tree, r Record, o MakeOptions) (Record, error) {
+	exists, err := lookAt(t, r.Directory)
 	if err != nil {
 		return Record{}, err
 	}
@@ -84,65 +90,53 @@ func (s *Share) makeNew(root *os.Root, r Record, o MakeOptions) (Record, error) 
 		return Record{}, fmt.Errorf("%w: %q", ErrExists, r.Directory)
 	}
 	r.Existing = exists
-	return s.record(root, r, o, createRecord)
-}
-
-// record puts the record into place and then makes what it says.
-func (s *Share) record(root *os.Root, r Record, o MakeOptions, put func(*os.Root, Record) error) (Record, error) {
-	if err := s.options.Fence(); err != nil {
-		return Record{}, err
-	}
-	if r.Shared {
-		if err := foundSharers(root, r.Directory, r.Volume); err != nil {
-			return Record{}, err
-		}
-	}
-	if err := put(root, r); err != nil {
+	if err := createRecord(t, r); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			return Record{}, errRecordAppeared
 		}
 		return Record{}, err
 	}
-	return s.settle(root, r, o)
-}
-
-// settle makes the directory that the record in place promises, or finds it.
-// If that fails, what it made and the record are taken back.
-func (s *Share) settle(root *os.Root, r Record, o MakeOptions) (Record, error) {
-	older := r.Existing || r.Returned || r.Shared
-	exists, err := lookAt(root, r.Directory)
-	if err == nil && exists && older {
-		return r, nil
-	}
+	err = s.settle(t, r, r.Volume, o)
 	if err == nil {
-		err = s.makeDirectory(root, r.Directory, o)
-	}
-	switch {
-	case err == nil:
 		return r, nil
-	case r.Existing || r.Returned:
-		// The record is older than this attempt and guards data.
-		return Record{}, err
 	}
-	if !errors.Is(err, ErrExists) {
-		if left := root.Remove(r.Directory.path); left != nil && !errors.Is(left, fs.ErrNotExist) {
+	if !exists && !errors.Is(err, ErrExists) {
+		if left := t.Remove(r.Directory.path); left != nil && !errors.Is(left, fs.ErrNotExist) {
 			// The record stays for as long as something of ours may be there.
 			return Record{}, errors.Join(err, left)
 		}
 	}
-	if r.Shared {
-		if last, left := leave(root, r.Directory, r.Volume); left != nil || !last {
-			return Record{}, errors.Join(err, left)
-		}
-	}
-	return Record{}, errors.Join(err, removeRecord(root, r.Directory))
+	return Record{}, errors.Join(err, unshare(t, r), removeRecord(t, r.Directory))
 }
 
-// lookAt says whether something usable is at d. A symlink there or above, or
-// anything that is not a directory, is an error that wraps ErrExists.
-func lookAt(root *os.Root, d Directory) (exists bool, err error) {
+// settle makes the directory that the record in place promises, or finds it,
+// and adds the volume to those that share it.
+func (s *Share) settle(t *tree, r Record, volume string, o MakeOptions) error {
+	if r.Shared {
+		if err := join(t, r, volume); err != nil {
+			return err
+		}
+	}
+	exists, err := lookAt(t, r.Directory)
+	if err != nil {
+		return err
+	}
+	if exists && (r.Existing || r.Returned) {
+		return nil
+	}
+	err = s.makeDirectory(t, r.Directory, o)
+	if r.Shared && errors.Is(err, errNotEmpty) {
+		return nil
+	}
+	return err
+}
+
+// lookAt says whether a directory is at d. A symlink there or above, anything
+// that is not a directory, or the root of another share there or above, is an
+// error that wraps ErrExists.
+func lookAt(t *tree, d Directory) (exists bool, err error) {
 	for _, place := range append(d.ancestors(), d.path) {
-		info, err := root.Lstat(place)
+		info, err := t.Lstat(place)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return false, nil
@@ -150,6 +144,13 @@ func lookAt(root *os.Root, d Directory) (exists bool, err error) {
 			return false, err
 		case !info.IsDir():
 			return false, fmt.Errorf("%w: %q is a %s, not a directory", ErrExists, place, kind(info))
+		}
+		inner, err := t.exists(place + "/" + metadata)
+		if err != nil && !errors.Is(err, fs.ErrPermission) {
+			return false, err
+		}
+		if inner {
+			return false, fmt.Errorf("%w: %q is the root of another share", ErrExists, place)
 		}
 	}
 	return true, nil
@@ -166,8 +167,12 @@ func kind(info fs.FileInfo) string {
 	}
 }
 
-func isEmpty(root *os.Root, d Directory) (bool, error) {
-	f, err := root.Open(d.path)
+// errNotEmpty is an ErrExists of a directory that has content.
+var errNotEmpty = fmt.Errorf("%w and has content that this volume did not write", ErrExists)
+
+// isEmpty says whether the directory at d has no content.
+func isEmpty(t *tree, d Directory) (bool, error) {
+	f, err := t.Open(d.path)
 	if err != nil {
 		return false, err
 	}
@@ -182,32 +187,32 @@ func isEmpty(root *os.Root, d Directory) (bool, error) {
 // makeDirectory makes d with its exact mode and owner. An empty directory in
 // its place is what an earlier attempt of ours left; one that has content was
 // made by somebody else after our record, for no pod has seen the volume yet,
-// and is refused with ErrExists.
-func (s *Share) makeDirectory(root *os.Root, d Directory, o MakeOptions) error {
+// and is refused with errNotEmpty.
+func (s *Share) makeDirectory(t *tree, d Directory, o MakeOptions) error {
 	for _, above := range d.ancestors() {
-		err := root.Mkdir(above, 0o700)
+		err := t.Mkdir(above, parentMode)
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
 		if err == nil {
-			err = dress(root, above, parentMode, nil, nil)
+			err = dress(t, above, parentMode, nil, nil)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if err := root.Mkdir(d.path, 0o700); errors.Is(err, fs.ErrExist) {
-		empty, err := isEmpty(root, d)
+	if err := t.Mkdir(d.path, 0o700); errors.Is(err, fs.ErrExist) {
+		empty, err := isEmpty(t, d)
 		if err != nil {
 			return err
 		}
 		if !empty {
-			return fmt.Errorf("%w: %q has content that this volume did not write", ErrExists, d)
+			return fmt.Errorf("%w: %q", errNotEmpty, d)
 		}
 	} else if err != nil {
 		return err
 	}
-	err := dress(root, d.path, o.Mode, o.UID, o.GID)
+	err := dress(t, d.path, o.Mode, o.UID, o.GID)
 	if errors.Is(err, syscall.EPERM) && (o.UID != nil || o.GID != nil) {
 		return fmt.Errorf("%w of %q to %s on export %s:%s; the export probably has root_squash: %w", ErrOwnership, d, ids(o), s.Server, s.Path, err)
 	}
@@ -227,8 +232,8 @@ func ids(o MakeOptions) string {
 
 // dress gives a folder owner and mode through an open handle, so that nothing
 // put in its place meanwhile can receive them.
-func dress(root *os.Root, place string, mode fs.FileMode, uid, gid *uint32) (err error) {
-	f, err := root.OpenFile(place, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+func dress(t *tree, place string, mode fs.FileMode, uid, gid *uint32) (err error) {
+	f, err := t.OpenDirectory(place)
 	if err != nil {
 		return err
 	}

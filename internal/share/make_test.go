@@ -52,9 +52,9 @@ func TestMakeAgainForTheSameVolumeEndsTheSame(t *testing.T) {
 	forEachFileSystem(t, func(t *testing.T, s *Share) {
 		r := record(t, "pv-1", "a", "x/a")
 		mustMake(t, s, r, open777)
-		before := tree(t, s)
+		before := listing(t, s)
 		mustMake(t, s, r, open777)
-		if after := tree(t, s); after != before {
+		if after := listing(t, s); after != before {
 			t.Errorf("the share changed from\n%s\nto\n%s", before, after)
 		}
 	})
@@ -63,7 +63,7 @@ func TestMakeAgainForTheSameVolumeEndsTheSame(t *testing.T) {
 func TestMakeRefusesWhatOverlapsAnotherVolume(t *testing.T) {
 	forEachFileSystem(t, func(t *testing.T, s *Share) {
 		mustMake(t, s, record(t, "pv-1", "a", "team/db"), open777)
-		before := tree(t, s)
+		before := listing(t, s)
 		for _, path := range []string{"team/db", "team", "team/db/sub", "team/db/sub/deeper"} {
 			_, err := s.Make(t.Context(), record(t, "pv-2", "b", path), MakeOptions{Mode: 0o777, AllowExisting: true, AllowShared: true})
 			expectError(t, err, ErrOwned)
@@ -72,7 +72,7 @@ func TestMakeRefusesWhatOverlapsAnotherVolume(t *testing.T) {
 		other.Cluster = "cluster-2"
 		_, err := s.Make(t.Context(), other, open777)
 		expectError(t, err, ErrOwned)
-		if after := tree(t, s); after != before {
+		if after := listing(t, s); after != before {
 			t.Errorf("the refusals changed the share from\n%s\nto\n%s", before, after)
 		}
 		mustMake(t, s, record(t, "pv-3", "c", "team/db2"), open777)

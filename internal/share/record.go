@@ -59,6 +59,8 @@ type Record struct {
 	Returned bool `json:"returned,omitempty"`
 	// Shared: other volumes of the same cluster may join.
 	Shared bool `json:"shared,omitempty"`
+	// Sharers is the name of the folder that lists them, unique to this record.
+	Sharers string `json:"sharers,omitempty"`
 	// Origin is where an archive's data was while its volume lived.
 	Origin string `json:"origin,omitempty"`
 	// Changed is when the state was entered.

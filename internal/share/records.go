@@ -1,14 +1,12 @@
 package share
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"syscall"
-
-	"crypto/rand"
 )
 
 // Where records live; see the package's documentation.
@@ -28,13 +26,13 @@ func recordPath(d Directory) string { return recordsFolder + "/" + d.path }
 // readRecord returns the record of exactly d. The error is fs.ErrNotExist when
 // there is none, wraps ErrRecordDamaged when it cannot be trusted, and is an
 // OwnedError when a directory above or below d is owned.
-func readRecord(root *os.Root, d Directory) (Record, error) {
-	data, err := root.ReadFile(recordPath(d))
+func readRecord(t *tree, d Directory) (Record, error) {
+	data, err := t.ReadFile(recordPath(d))
 	switch {
 	case errors.Is(err, syscall.ENOTDIR):
-		return Record{}, ownerAbove(root, d)
+		return Record{}, ownerAbove(t, d)
 	case errors.Is(err, syscall.EISDIR):
-		if pruneBelow(root, recordPath(d)) {
+		if pruneBelow(t, recordPath(d)) {
 			return Record{}, fs.ErrNotExist
 		}
 		return Record{}, &OwnedError{Directory: d.path, Owned: d.path + "/"}
@@ -52,16 +50,16 @@ func readRecord(root *os.Root, d Directory) (Record, error) {
 }
 
 // ownerAbove explains why the tree of records ends above d.
-func ownerAbove(root *os.Root, d Directory) error {
+func ownerAbove(t *tree, d Directory) error {
 	for _, above := range d.ancestors() {
-		info, err := root.Lstat(recordsFolder + "/" + above)
+		info, err := t.Lstat(recordsFolder + "/" + above)
 		if err != nil {
 			return err
 		}
 		if info.IsDir() {
 			continue
 		}
-		owner, err := readRecord(root, Directory{path: above})
+		owner, err := readRecord(t, Directory{path: above})
 		if err != nil {
 			return err
 		}
@@ -75,35 +73,35 @@ func ownerAbove(root *os.Root, d Directory) error {
 // record is written elsewhere, complete and synced, and then linked into
 // place, which fails if the name is taken. The error wraps fs.ErrExist when
 // the directory has a record, and is an OwnedError for one above or below.
-func createRecord(root *os.Root, r Record) error {
-	written, err := writeRecord(root, r)
+func createRecord(t *tree, r Record) error {
+	written, err := writeRecord(t, r)
 	if err != nil {
 		return err
 	}
-	defer root.Remove(written) //nolint:errcheck // swept later; the record is in place or it is not
+	defer t.Remove(written) //nolint:errcheck // swept later; the record is in place or it is not
 	place := recordPath(r.Directory)
 	for range attempts {
-		err = root.Link(written, place)
+		err = t.Link(written, place)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			err = root.MkdirAll(path.Dir(place), 0o700)
+			err = t.MkdirAll(path.Dir(place), 0o700)
 			if errors.Is(err, syscall.ENOTDIR) {
-				return ownerAbove(root, r.Directory)
+				return ownerAbove(t, r.Directory)
 			}
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		case errors.Is(err, syscall.ENOTDIR):
-			return ownerAbove(root, r.Directory)
+			return ownerAbove(t, r.Directory)
 		case errors.Is(err, fs.ErrExist):
-			info, statErr := root.Lstat(place)
+			info, statErr := t.Lstat(place)
 			if errors.Is(statErr, fs.ErrNotExist) {
 				continue
 			}
 			if statErr != nil || !info.IsDir() {
 				return errors.Join(err, statErr)
 			}
-			if !pruneBelow(root, place) {
+			if !pruneBelow(t, place) {
 				return &OwnedError{Directory: r.Directory.path, Owned: r.Directory.path + "/"}
 			}
 		default:
@@ -114,34 +112,34 @@ func createRecord(root *os.Root, r Record) error {
 }
 
 // replaceRecord changes the record of a directory in one step.
-func replaceRecord(root *os.Root, r Record) error {
-	written, err := writeRecord(root, r)
+func replaceRecord(t *tree, r Record) error {
+	written, err := writeRecord(t, r)
 	if err != nil {
 		return err
 	}
-	if err := root.Rename(written, recordPath(r.Directory)); err != nil {
-		return errors.Join(err, root.Remove(written))
+	if err := t.Rename(written, recordPath(r.Directory)); err != nil {
+		return errors.Join(err, t.Remove(written))
 	}
 	return nil
 }
 
 // removeRecord gives d back and removes what folders of the records' tree this
 // leaves empty.
-func removeRecord(root *os.Root, d Directory) error {
-	if err := root.Remove(recordPath(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func removeRecord(t *tree, d Directory) error {
+	if err := t.Remove(recordPath(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	pruneAbove(root, d)
+	pruneAbove(t, d)
 	return nil
 }
 
 // pruneAbove removes folders of the records' tree that hold no record any
 // more. It stops at the first that does; a failure leaves an empty folder,
 // which owns nothing.
-func pruneAbove(root *os.Root, d Directory) {
+func pruneAbove(t *tree, d Directory) {
 	above := d.ancestors()
 	for i := len(above) - 1; i >= 0; i-- {
-		if root.Remove(recordsFolder+"/"+above[i]) != nil {
+		if t.Remove(recordsFolder+"/"+above[i]) != nil {
 			return
 		}
 	}
@@ -149,29 +147,25 @@ func pruneAbove(root *os.Root, d Directory) {
 
 // pruneBelow removes a folder of the records' tree if no record is in it, and
 // says whether it is gone.
-func pruneBelow(root *os.Root, folder string) bool {
-	err := root.Remove(folder)
+func pruneBelow(t *tree, folder string) bool {
+	err := t.Remove(folder)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return true
 	}
-	f, err := root.Open(folder)
+	entries, err := t.ReadDir(folder)
 	if err != nil {
 		return false
 	}
-	entries, err := f.ReadDir(-1)
-	if errors.Join(err, f.Close()) != nil {
-		return false
-	}
 	for _, entry := range entries {
-		if !entry.IsDir() || !pruneBelow(root, folder+"/"+entry.Name()) {
+		if !entry.IsDir() || !pruneBelow(t, folder+"/"+entry.Name()) {
 			return false
 		}
 	}
-	return root.Remove(folder) == nil
+	return t.Remove(folder) == nil
 }
 
 // writeRecord writes r, complete and synced, to a file that nobody reads.
-func writeRecord(root *os.Root, r Record) (name string, err error) {
+func writeRecord(t *tree, r Record) (name string, err error) {
 	if r.Changed.IsZero() {
 		r.Changed = now()
 	}
@@ -179,20 +173,20 @@ func writeRecord(root *os.Root, r Record) (name string, err error) {
 	if err != nil {
 		return "", err
 	}
-	name = temporary + "/" + r.Volume + "." + rand.Text()
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	name = temporary + "/" + rand.Text()
+	f, err := t.Create(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := root.MkdirAll(temporary, 0o700); err != nil {
+		if err := t.MkdirAll(temporary, 0o700); err != nil {
 			return "", err
 		}
-		f, err = root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		f, err = t.Create(name)
 	}
 	if err != nil {
 		return "", err
 	}
 	_, err = f.Write(data)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return "", errors.Join(err, root.Remove(name))
+		return "", errors.Join(err, t.Remove(name))
 	}
 	return name, nil
 }

@@ -3,7 +3,6 @@ package share
 import (
 	"context"
 	"errors"
-	"os"
 )
 
 // Retain keeps the data of a deleted volume where it is. The record stays,
@@ -12,20 +11,22 @@ import (
 //
 // Errors: ErrRecordDamaged, ErrTimeout, ErrBusy, or the file system's.
 func (s *Share) Retain(ctx context.Context, v Volume) error {
-	_, err := doAlone(ctx, s, "release directory "+quote(v.Directory.path), v.Name, func(root *os.Root) (struct{}, error) {
-		owner, owned, err := s.prove(root, v)
+	_, err := do(ctx, s, "release directory "+quote(v.Directory.path), keysOf(v.Name, v.Directory), func(t *tree) (struct{}, error) {
+		owner, owned, err := s.prove(t, v)
 		if errors.Is(err, ErrOwned) || errors.Is(err, ErrNotOurs) {
 			// Nothing of it is ours to change, and nothing was to be changed.
 			return struct{}{}, nil
 		}
-		if err != nil || !owned || v.Adopted || owner.State == Released {
+		if err != nil || !owned || owner.State == Released {
 			return struct{}{}, err
 		}
-		if err := s.options.Fence(); err != nil {
-			return struct{}{}, err
-		}
-		owner.State, owner.Changed = Released, now()
-		return struct{}{}, replaceRecord(root, owner)
+		return struct{}{}, release(t, owner)
 	})
 	return err
+}
+
+// release marks a record as that of a directory whose volume is gone.
+func release(t *tree, owner Record) error {
+	owner.State, owner.Changed = Released, now()
+	return replaceRecord(t, owner)
 }

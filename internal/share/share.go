@@ -39,15 +39,20 @@ type Share struct {
 	Location
 	options Options
 
-	places  chan struct{}
 	running sync.WaitGroup
-	stop    context.Context
-	cancel  context.CancelFunc
+	stop    context.Context // ends background removals
+	cancel  context.CancelCauseFunc
+	bins    chan struct{} // places of background removals
 
 	mu       sync.Mutex
 	root     *os.Root
 	stale    bool
-	inFlight map[string]struct{} // volumes that an operation works on
+	closed   bool
+	inside   int                 // operations that hold a place
+	stuck    int                 // of them, those that were there when the share fell silent
+	silent   bool                // an operation has outlived its deadline, and none has come back since
+	keys     map[string]struct{} // volumes and directories that operations hold
+	changed  chan struct{}       // closed when an operation has come back
 	removals map[string]*removal // by volume
 }
 
@@ -56,14 +61,15 @@ func New(location Location, options Options) *Share {
 	if options.Fence == nil {
 		options.Fence = func() error { return nil }
 	}
-	stop, cancel := context.WithCancel(context.Background())
+	stop, cancel := context.WithCancelCause(context.Background())
 	return &Share{
 		Location: location,
 		options:  options,
-		places:   make(chan struct{}, options.Places),
 		stop:     stop,
 		cancel:   cancel,
-		inFlight: map[string]struct{}{},
+		bins:     make(chan struct{}, options.Places),
+		keys:     map[string]struct{}{},
+		changed:  make(chan struct{}),
 		removals: map[string]*removal{},
 	}
 }
@@ -72,7 +78,7 @@ func New(location Location, options Options) *Share {
 // to. It changes nothing on the share. The error wraps ErrUnfit, or ErrTimeout
 // when the server does not answer, which is no fault of the configuration.
 func (s *Share) Check(ctx context.Context) error {
-	_, err := do(ctx, s, "check", func(*os.Root) (struct{}, error) {
+	_, err := do(ctx, s, "check", nil, func(*tree) (struct{}, error) {
 		const writeAndSearch = 0o3 // W_OK|X_OK of access(2)
 		if err := syscall.Access(s.Mount, writeAndSearch); err != nil {
 			return struct{}{}, fmt.Errorf("%w: uid %d may not write to %s: %w", ErrUnfit, os.Geteuid(), s.Mount, err)
@@ -82,11 +88,14 @@ func (s *Share) Check(ctx context.Context) error {
 	return err
 }
 
-// Close stops removals at the next file and waits for every operation that is
-// still running, until ctx ends: an operation on a hung share cannot be
-// interrupted.
+// Close lets nothing in any more, stops background removals at the next file
+// and waits for every operation that is still running, until ctx ends: an
+// operation on a hung share cannot be interrupted.
 func (s *Share) Close(ctx context.Context) error {
-	s.cancel()
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.cancel(errClosed)
 	idle := make(chan struct{})
 	go func() { s.running.Wait(); close(idle) }()
 	select {
@@ -132,24 +141,24 @@ func (s *Share) fail(operation string, err error) error {
 	return fmt.Errorf("share %s: %s: %w", s.Location, operation, err)
 }
 
-// open returns the root of the mount, opened again after the server said that
-// our handle is stale.
-func (s *Share) open() (*os.Root, error) {
+// open returns the mount, opened again after the server said that our handle
+// is stale.
+func (s *Share) open() (*tree, error) {
 	s.mu.Lock()
 	root, stale := s.root, s.stale
 	s.mu.Unlock()
-	if root != nil && !stale {
-		return root, nil
+	if root == nil || stale {
+		fresh, err := os.OpenRoot(s.Mount)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUnfit, err)
+		}
+		s.mu.Lock()
+		// A root that others may still use is left to the garbage collector.
+		s.root, s.stale = fresh, false
+		s.mu.Unlock()
+		root = fresh
 	}
-	fresh, err := os.OpenRoot(s.Mount)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnfit, err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	// A root that others may still use is left to the garbage collector.
-	s.root, s.stale = fresh, false
-	return fresh, nil
+	return &tree{root: root, fence: s.options.Fence}, nil
 }
 
 // judge remembers that the root has to be opened again.

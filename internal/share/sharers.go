@@ -4,56 +4,93 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
-	"os"
-	"syscall"
+	"slices"
 )
 
+// share marks a new record as one that other volumes may join.
+func (r *Record) share() {
+	r.Shared, r.Sharers = true, hash(r.Directory.path+"\n"+r.Volume)
+}
+
 // sharersPath is the folder that holds one empty file for each volume that
-// shares d. It is made with the record and removed by the last volume to
-// leave; since only an empty folder can be removed, and nobody can enter one
-// that is gone, there is exactly one last volume.
-func sharersPath(d Directory) string {
-	sum := sha256.Sum256([]byte(d.path))
-	return sharersFolder + "/" + hex.EncodeToString(sum[:])
+// shares the directory of a record.
+func sharersPath(r Record) string { return sharersFolder + "/" + r.Sharers }
+
+func hash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
 }
 
-// foundSharers makes the folder with the first volume in it.
-func foundSharers(root *os.Root, d Directory, volume string) error {
-	if err := root.MkdirAll(sharersPath(d), 0o700); err != nil {
-		return err
-	}
-	return join(root, d, volume)
-}
-
-// join adds a volume to those that share d. It fails with ErrBusy when the
-// last of them is just leaving.
-func join(root *os.Root, d Directory, volume string) error {
-	f, err := root.OpenFile(sharersPath(d)+"/"+volume, os.O_WRONLY|os.O_CREATE, 0o600)
+// join adds a volume to those that share the directory of a record.
+func join(t *tree, r Record, volume string) error {
+	folder := sharersPath(r)
+	f, err := t.Create(folder + "/" + fileName(volume))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: the last volume that shares %q is being deleted", ErrBusy, d)
+		if err := t.MkdirAll(folder, 0o700); err != nil {
+			return err
+		}
+		f, err = t.Create(folder + "/" + fileName(volume))
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err != nil:
 		return err
+	default:
+		return f.Close()
 	}
-	return f.Close()
 }
 
-// leave removes a volume from those that share d and says whether it was the
-// last of them.
-func leave(root *os.Root, d Directory, volume string) (last bool, err error) {
-	folder := sharersPath(d)
-	if err := root.Remove(folder + "/" + volume); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, err
+// part removes a volume from those that share the directory of a record. If
+// others remain, the directory is theirs. If it was the last, the record is
+// changed, in one step, to one that names this volume alone, and last is true.
+// A volume that is not among them changes nothing.
+func part(t *tree, owner Record, volume string) (alone Record, last bool, err error) {
+	folder := sharersPath(owner)
+	entries, err := t.ReadDir(folder)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Record{}, false, err
 	}
-	err = root.Remove(folder)
-	switch {
-	case err == nil || errors.Is(err, fs.ErrNotExist):
-		return true, nil
-	case errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, fs.ErrExist):
-		return false, nil
-	default:
-		return false, err
+	var others []string
+	for _, entry := range entries {
+		others = append(others, entry.Name())
 	}
+	// Who founded the directory may have crashed before it could join.
+	i := slices.Index(others, fileName(volume))
+	if i < 0 && owner.Volume != volume {
+		return Record{}, false, nil
+	}
+	if i >= 0 {
+		others = slices.Delete(others, i, i+1)
+	}
+	if len(others) > 0 {
+		if i < 0 {
+			return Record{}, false, nil
+		}
+		return Record{}, false, t.Remove(folder + "/" + fileName(volume))
+	}
+	alone = owner
+	alone.Volume, alone.Shared = volume, false
+	if err := replaceRecord(t, alone); err != nil {
+		return Record{}, false, err
+	}
+	return alone, true, unshare(t, owner)
+}
+
+// unshare removes the folder of sharers that a record has, or once had.
+func unshare(t *tree, r Record) error {
+	if r.Sharers == "" {
+		return nil
+	}
+	folder := sharersPath(r)
+	entries, err := t.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	problems := []error{err}
+	for _, entry := range entries {
+		problems = append(problems, t.Remove(folder+"/"+entry.Name()))
+	}
+	return errors.Join(append(problems, t.Remove(folder))...)
 }

@@ -117,8 +117,8 @@ func expectError(t *testing.T, err, want error) {
 	}
 }
 
-// tree lists every name below the share's root, for comparison.
-func tree(t *testing.T, s *Share) string {
+// listing lists every name below the share's root, for comparison.
+func listing(t *testing.T, s *Share) string {
 	t.Helper()
 	var names []string
 	err := filepath.WalkDir(s.Mount, func(path string, _ os.DirEntry, err error) error {

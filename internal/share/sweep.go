@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"strings"
 	"time"
 )
@@ -17,50 +16,47 @@ const abandonedAfter = time.Hour
 // records, and proofs of volumes of this cluster whose data is removed and that
 // exist no more. It removes no data.
 func (s *Share) Sweep(ctx context.Context, cluster string, exists func(volume string) bool) error {
-	_, err := do(ctx, s, "sweep", func(root *os.Root) (struct{}, error) {
-		if err := s.options.Fence(); err != nil {
-			return struct{}{}, err
-		}
-		return struct{}{}, errors.Join(sweepTemporary(root), sweepProofs(root, cluster, exists))
+	_, err := do(ctx, s, "sweep", nil, func(t *tree) (struct{}, error) {
+		return struct{}{}, errors.Join(sweepTemporary(t), sweepProofs(t, cluster, exists))
 	})
 	return err
 }
 
-func sweepTemporary(root *os.Root) error {
-	return eachIn(root, temporary, func(name string) error {
-		info, err := root.Lstat(temporary + "/" + name)
+func sweepTemporary(t *tree) error {
+	return eachIn(t, temporary, func(name string) error {
+		info, err := t.Lstat(temporary + "/" + name)
 		if err != nil || time.Since(info.ModTime()) < abandonedAfter {
 			return err
 		}
-		return root.Remove(temporary + "/" + name)
+		return t.Remove(temporary + "/" + name)
 	})
 }
 
-func sweepProofs(root *os.Root, cluster string, exists func(string) bool) error {
-	return eachIn(root, trashFolder, func(name string) error {
-		volume, isProof := strings.CutSuffix(name, ".record")
-		if !isProof || exists(volume) {
+func sweepProofs(t *tree, cluster string, exists func(string) bool) error {
+	return eachIn(t, trashFolder, func(name string) error {
+		bin, isProof := strings.CutSuffix(name, proofSuffix)
+		if !isProof {
 			return nil
 		}
-		data, err := root.ReadFile(trashFolder + "/" + name)
+		data, err := t.ReadFile(trashFolder + "/" + name)
 		if err != nil {
 			return err
 		}
 		r, err := decodeRecord(data)
-		if err != nil || !r.names(volume, cluster) {
+		if err != nil || r.Cluster != cluster || exists(r.Volume) {
 			return err
 		}
-		if _, err := root.Lstat(trashFolder + "/" + volume); !errors.Is(err, fs.ErrNotExist) {
+		if left, err := t.exists(trashFolder + "/" + bin); left || err != nil {
 			return err
 		}
-		return root.Remove(trashFolder + "/" + name)
+		return t.Remove(trashFolder + "/" + name)
 	})
 }
 
 // eachIn calls f for every name in a folder that may not exist. A name that is
 // gone when its turn comes is no error.
-func eachIn(root *os.Root, folder string, f func(name string) error) error {
-	entries, err := fs.ReadDir(root.FS(), folder)
+func eachIn(t *tree, folder string, f func(name string) error) error {
+	entries, err := t.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 )
 
 // A Volume is what is to be deleted, as its PersistentVolume tells it.
@@ -19,35 +18,42 @@ type Volume struct {
 	Adopted bool
 }
 
+// fileName is the name of a volume in names of files: its own, or a hash if
+// that would be too long for a prefix, a suffix and a number.
+func fileName(volume string) string {
+	const longest = 200
+	if len(volume) > longest {
+		return hash(volume)
+	}
+	return volume
+}
+
 // prove returns the record by which v owns its directory. owned is false, with
 // no error, when there is nothing left of v to delete: neither a record nor a
-// directory, or other volumes go on sharing it. For an adopted volume without
-// a record it returns the one that would have been written.
-func (s *Share) prove(root *os.Root, v Volume) (owner Record, owned bool, err error) {
-	owner, err = readRecord(root, v.Directory)
+// directory, or other volumes go on sharing it. An adopted volume gets its
+// record here, and is from then on like any other.
+func (s *Share) prove(t *tree, v Volume) (owner Record, owned bool, err error) {
+	owner, err = readRecord(t, v.Directory)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		exists, err := lookAt(root, v.Directory)
+		exists, err := lookAt(t, v.Directory)
 		if err != nil || !exists {
 			return Record{}, false, err
 		}
 		if !v.Adopted {
 			return Record{}, false, fmt.Errorf("%w: %q exists; remove it by hand if it is of no use, the volume can then be deleted", ErrNotOurs, v.Directory)
 		}
-		return Record{
+		owner = Record{
 			Cluster: v.Cluster, Volume: v.Name, Claim: v.Claim, Class: v.Class,
-			Directory: v.Directory, State: Active,
-		}, true, nil
+			Directory: v.Directory, State: Active, Existing: true,
+		}
+		return owner, true, createRecord(t, owner)
 	case err != nil:
 		return Record{}, false, err
 	case owner.Shared && owner.Cluster == v.Cluster && owner.State == Active:
-		if err := s.options.Fence(); err != nil {
-			return Record{}, false, err
-		}
-		last, err := leave(root, v.Directory, v.Name)
-		return owner, last, err
+		return part(t, owner, v.Name)
 	case owner.State != Archived && owner.names(v.Name, v.Cluster):
-		return owner, true, nil
+		return owner, true, unshare(t, owner)
 	default:
 		return Record{}, false, &OwnedError{Directory: v.Directory.path, Owned: v.Directory.path, Owner: owner}
 	}

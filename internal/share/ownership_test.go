@@ -1,0 +1,184 @@
+package share
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func TestOnlyOneVolumeTakesADirectoryBack(t *testing.T) {
+	s := newShare(t, t.TempDir())
+	mustMake(t, s, record(t, "pv-1", "a", "db"), open777)
+	write(t, s, "db/file", "kept")
+	if err := s.Retain(t.Context(), volume(record(t, "pv-1", "a", "db"))); err != nil {
+		t.Fatal(err)
+	}
+	// Both have read the record before either writes one.
+	var both sync.WaitGroup
+	both.Add(2)
+	meet := func() error { both.Done(); both.Wait(); return nil }
+	other := newShare(t, s.Mount)
+	s.options.Fence, other.options.Fence = meet, meet
+	errs := make([]error, 2)
+	var group sync.WaitGroup
+	for i, on := range []*Share{s, other} {
+		group.Go(func() {
+			_, errs[i] = on.Make(t.Context(), record(t, []string{"pv-2", "pv-3"}[i], "a", "db"), open777)
+		})
+	}
+	group.Wait()
+	if errs[0] == nil && errs[1] == nil {
+		t.Error("two volumes were told that the directory is theirs")
+	}
+}
+
+func TestNothingIsTakenBackByAProcessThatMayNoLongerWrite(t *testing.T) {
+	s := newShare(t, t.TempDir())
+	r := record(t, "pv-1", "a", "db")
+	mustMake(t, s, r, open777)
+	write(t, s, "db/file", "precious") // the next leader has finished the volume, a pod writes
+	s.options.Fence = func() error { return errFenced }
+	if _, err := s.Make(t.Context(), r, open777); err == nil {
+		t.Error("Make says it is made")
+	}
+	expectContent(t, s, "db/file", "precious")
+	if _, err := os.Stat(filepath.Join(s.Mount, recordsFolder, "db")); err != nil {
+		t.Errorf("the record of a volume in use was removed: %v", err)
+	}
+}
+
+func TestMakeNeverRemovesARecordThatItDidNotWrite(t *testing.T) {
+	s := newShare(t, t.TempDir())
+	r := record(t, "pv-1", "a", "db")
+	mustMake(t, s, r, open777)
+	write(t, s, "db/file", "precious")
+	_, err := s.Make(t.Context(), r, open777)
+	expectError(t, err, ErrExists)
+	_, err = s.Make(t.Context(), record(t, "pv-9", "z", "db"), MakeOptions{Mode: 0o777, AllowExisting: true})
+	expectError(t, err, ErrOwned)
+}
+
+func TestAFencedArchiveTakesNothingBack(t *testing.T) {
+	s, next := newShare(t, t.TempDir()), (*Share)(nil)
+	next = newShare(t, s.Mount)
+	r := record(t, "pv-1", "a", "db")
+	mustMake(t, s, r, open777)
+	write(t, s, "db/file", "kept")
+	s.options.Fence = func() error {
+		if _, err := next.Archive(t.Context(), volume(r)); err != nil {
+			t.Error(err)
+		}
+		return errFenced
+	}
+	_, err := s.Archive(t.Context(), volume(r))
+	expectError(t, err, errFenced)
+	expectContent(t, s, "archived-db-pv-1/file", "kept")
+	s.options.Fence = func() error { return nil }
+	_, err = s.Make(t.Context(), record(t, "pv-9", "z", "archived-db-pv-1"), MakeOptions{Mode: 0o777, AllowExisting: true})
+	expectError(t, err, ErrOwned)
+}
+
+func TestArchiveWhoseAnswerWasLostKeepsItsRecord(t *testing.T) {
+	s := newShare(t, t.TempDir())
+	r := record(t, "pv-1", "a", "db")
+	mustMake(t, s, r, open777)
+	write(t, s, "db/file", "kept")
+	s.options.Fence = func() error {
+		// When the archive has its record, the move is next.
+		if _, err := os.Lstat(filepath.Join(s.Mount, recordsFolder, "archived-db-pv-1")); err == nil {
+			s.options.Fence = func() error { return nil }
+			return os.Rename(filepath.Join(s.Mount, "db"), filepath.Join(s.Mount, "archived-db-pv-1"))
+		}
+		return nil
+	}
+	for try := range 2 {
+		if _, err := s.Archive(t.Context(), volume(r)); err != nil {
+			t.Logf("try %d: %v", try+1, err)
+		}
+	}
+	expectContent(t, s, "archived-db-pv-1/file", "kept")
+	_, err := s.Make(t.Context(), record(t, "pv-9", "z", "archived-db-pv-1"), MakeOptions{Mode: 0o777, AllowExisting: true})
+	expectError(t, err, ErrOwned)
+}
+
+func TestArchiveWithASuffixIsFoundAgain(t *testing.T) {
+	s := newShare(t, t.TempDir())
+	write(t, s, "archived-db-pv-1/file", "foreign")
+	r := record(t, "pv-1", "a", "db")
+	mustMake(t, s, r, open777)
+	if _, err := s.Archive(t.Context(), volume(r)); err != nil {
+		t.Fatal(err)
+	}
+	mustMake(t, s, record(t, "pv-2", "b", "db"), open777)
+	if got, err := s.Archive(t.Context(), volume(r)); err != nil || got.String() != "archived-db-pv-1-2" {
+		t.Errorf("archived once more: %q, %v", got, err)
+	}
+}
+
+func TestArchiveIsFoundAgainWhenThePathWasMadeByHand(t *testing.T) {
+	s := newShare(t, t.TempDir())
+	r := record(t, "pv-1", "a", "db")
+	mustMake(t, s, r, open777)
+	if _, err := s.Archive(t.Context(), volume(r)); err != nil {
+		t.Fatal(err)
+	}
+	write(t, s, "db/file", "somebody's")
+	if got, err := s.Archive(t.Context(), volume(r)); err != nil || got.String() != "archived-db-pv-1" {
+		t.Errorf("archived once more: %q, %v", got, err)
+	}
+}
+
+func TestTheRecordOfEveryArchiveCanBeRead(t *testing.T) {
+	s := newShare(t, t.TempDir())
+	path := strings.Repeat(strings.Repeat("x", 95)+"/", 10)[:MaxDirectory-1]
+	r := record(t, "pv-1", "a", path)
+	mustMake(t, s, r, open777)
+	got, err := s.Archive(t.Context(), volume(r))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(s.Mount)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	if _, err := readRecord(&tree{root: root}, got); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestArchiveOfAVolumeWithALongName(t *testing.T) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.Errorf("panic: %v", p)
+		}
+	}()
+	place := archivePlace(directory(t, "db"), strings.Repeat("x", 253), 0)
+	if _, err := ParseDirectory(place.String()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnArchiveFindsAPlaceWhenItsFolderIsTaken(t *testing.T) {
+	s := newShare(t, t.TempDir())
+	mustMake(t, s, record(t, "pv-9", "z", "archived-team"), open777)
+	r := record(t, "pv-1", "a", "team/db")
+	mustMake(t, s, r, open777)
+	write(t, s, "team/db/file", "kept")
+	if _, err := s.Archive(t.Context(), volume(r)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAbandonLeavesContentAlone(t *testing.T) {
+	s := newShare(t, t.TempDir())
+	r := record(t, "pv-1", "a", "db")
+	mustMake(t, s, r, open777)
+	write(t, s, "db/file", "somebody's")
+	if err := s.Abandon(t.Context(), r); err != nil {
+		t.Error(err)
+	}
+	expectContent(t, s, "db/file", "somebody's")
+}

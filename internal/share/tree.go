@@ -1,0 +1,86 @@
+package share
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// A tree is a share's root. Every step that changes something first asks
+// whether this process may still write; steps that take back an earlier one
+// ask too, for by then another process may have gone on from it.
+type tree struct {
+	root  *os.Root
+	fence func() error
+}
+
+// changing runs a step if the fence lets it.
+func (t *tree) changing(step func() error) error {
+	if err := t.fence(); err != nil {
+		return err
+	}
+	return step()
+}
+
+func (t *tree) Lstat(name string) (fs.FileInfo, error)     { return t.root.Lstat(name) }
+func (t *tree) ReadFile(name string) ([]byte, error)       { return t.root.ReadFile(name) }
+func (t *tree) OpenRoot(name string) (*os.Root, error)     { return t.root.OpenRoot(name) }
+func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(t.root.FS(), name) }
+
+// Open opens for reading.
+func (t *tree) Open(name string) (*os.File, error) { return t.root.Open(name) }
+
+func (t *tree) Mkdir(name string, mode fs.FileMode) error {
+	return t.changing(func() error { return t.root.Mkdir(name, mode) })
+}
+
+func (t *tree) MkdirAll(name string, mode fs.FileMode) error {
+	return t.changing(func() error { return t.root.MkdirAll(name, mode) })
+}
+
+func (t *tree) Link(name, to string) error {
+	return t.changing(func() error { return t.root.Link(name, to) })
+}
+
+func (t *tree) Rename(name, to string) error {
+	return t.changing(func() error { return t.root.Rename(name, to) })
+}
+
+// Remove removes a file, or a directory that is empty.
+func (t *tree) Remove(name string) error {
+	return t.changing(func() error { return t.root.Remove(name) })
+}
+
+// Create makes a file that is not there.
+func (t *tree) Create(name string) (f *os.File, err error) {
+	const private = 0o600
+	err = t.changing(func() (err error) {
+		f, err = t.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, private)
+		return err
+	})
+	return f, err
+}
+
+// OpenDirectory opens a directory, and nothing else, to change what it is.
+func (t *tree) OpenDirectory(name string) (f *os.File, err error) {
+	err = t.changing(func() (err error) {
+		f, err = t.root.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+		return err
+	})
+	return f, err
+}
+
+// exists says whether a name is there, whatever it is.
+func (t *tree) exists(name string) (bool, error) {
+	_, err := t.root.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// notEmpty says whether an error of Remove means that a directory has content.
+func notEmpty(err error) bool {
+	return errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, fs.ErrExist)
+}
