@@ -1,0 +1,121 @@
+package share
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// twice runs an operation by two processes at once, as when a leader does not
+// know yet that it is one no more, and then once by the one that is left.
+func twice(t *testing.T, s *Share, operation func(*Share) error) {
+	t.Helper()
+	var group sync.WaitGroup
+	for _, on := range []*Share{s, newShare(t, s.Mount)} {
+		group.Go(func() { _ = operation(on) }) // either may fail, neither may do harm
+	}
+	group.Wait()
+	if err := operation(s); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTwoLeadersMakeOneVolume(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		r := record(t, "pv-1", "a", "team/db")
+		twice(t, s, func(s *Share) error { _, err := s.Make(t.Context(), r, open777); return err })
+		if info, err := os.Stat(filepath.Join(s.Mount, "team/db")); err != nil || info.Mode().Perm() != 0o777 {
+			t.Errorf("the directory: %v, %v", info, err)
+		}
+		_, err := s.Make(t.Context(), record(t, "pv-2", "b", "team/db"), open777)
+		expectError(t, err, ErrOwned)
+	})
+}
+
+func TestTwoLeadersRemoveOneVolume(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		r := record(t, "pv-1", "a", "team/db")
+		mustMake(t, s, r, open777)
+		mustMake(t, s, record(t, "pv-2", "b", "team/neighbour"), open777)
+		write(t, s, "team/neighbour/file", "neighbour's")
+		for _, name := range []string{"a", "b", "c"} {
+			write(t, s, "team/db/"+name+"/file", "x")
+		}
+		twice(t, s, func(s *Share) error { return s.Remove(t.Context(), volume(r)) })
+		expectAbsent(t, s, "team/db")
+		expectAbsent(t, s, trashFolder+"/pv-1")
+		expectContent(t, s, "team/neighbour/file", "neighbour's")
+		mustMake(t, s, record(t, "pv-3", "c", "team/db"), open777)
+	})
+}
+
+// TestNoSymlinkLeadsARemovalAway plays a tenant who plants symlinks in a
+// volume all the while that it is removed.
+func TestNoSymlinkLeadsARemovalAway(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		outside := t.TempDir()
+		if err := os.WriteFile(filepath.Join(outside, "file"), []byte("precious"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		r := record(t, "pv-1", "a", "db")
+		mustMake(t, s, r, open777)
+		write(t, s, "victim/file", "precious")
+		for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+			write(t, s, "db/"+name+"/sub/file", "x")
+		}
+		tenant, err := os.OpenRoot(filepath.Join(s.Mount, "db")) // a mount follows the directory wherever it goes
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tenant.Close() //nolint:errcheck // nothing was written through it
+		removed := make(chan struct{})
+		var group sync.WaitGroup
+		group.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-removed:
+					return
+				default:
+				}
+				name := string(rune('a' + i%8))
+				target := []string{outside, "../../../victim", filepath.Join(s.Mount, "victim"), ".."}[i%4]
+				_ = tenant.RemoveAll(name + "/sub")
+				_ = tenant.Symlink(target, name+"/sub")
+				_ = tenant.Symlink(target, name)
+			}
+		})
+		for range 3 {
+			err = s.Remove(t.Context(), volume(r))
+		}
+		close(removed)
+		group.Wait()
+		if err != nil {
+			t.Logf("while the tenant writes: %v", err)
+		}
+		if err := s.Remove(t.Context(), volume(r)); err != nil {
+			t.Error(err)
+		}
+		expectContent(t, s, "victim/file", "precious")
+		if got, err := os.ReadFile(filepath.Join(outside, "file")); err != nil || string(got) != "precious" {
+			t.Errorf("outside of the share: %q, %v", got, err)
+		}
+		expectAbsent(t, s, trashFolder+"/pv-1")
+	})
+}
+
+func TestASymlinkInTheDirectorysPlaceIsNotRemoved(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		r := record(t, "pv-1", "a", "db")
+		mustMake(t, s, r, open777)
+		write(t, s, "victim/file", "precious")
+		if err := errors.Join(os.Remove(filepath.Join(s.Mount, "db")), os.Symlink("victim", filepath.Join(s.Mount, "db"))); err != nil {
+			t.Fatal(err)
+		}
+		expectError(t, s.Remove(t.Context(), volume(r)), ErrExists)
+		_, err := s.Archive(t.Context(), volume(r))
+		expectError(t, err, ErrExists)
+		expectContent(t, s, "victim/file", "precious")
+	})
+}
