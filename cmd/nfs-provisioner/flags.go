@@ -135,7 +135,7 @@ func (o *options) complete(env map[string]string) error {
 		}
 	}
 	if c.LeaseName == "" {
-		c.LeaseName = strings.ReplaceAll(strings.ToLower(c.Provisioner), "/", "-")
+		c.LeaseName = strings.NewReplacer("/", "-", "_", "-").Replace(strings.ToLower(c.Provisioner))
 	}
 	if c.LeaderElect && c.LeaseNamespace == "" {
 		if data, err := os.ReadFile(namespaceFile); err == nil {

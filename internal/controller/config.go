@@ -85,6 +85,12 @@ func (c Config) Validate() error {
 		wrong("--leader-election-lease-duration (%v) must be longer than --leader-election-renew-deadline (%v), "+
 			"and that longer than twice --leader-election-retry-period (%v)", c.LeaseDuration, c.RenewDeadline, c.RetryPeriod)
 	}
+	if c.QPS > 0 && c.Burst < 1 {
+		wrong("--kube-api-qps is %v, so --kube-api-burst must be at least 1; it is %d", c.QPS, c.Burst)
+	}
+	if errs := validation.IsDNS1123Subdomain(c.LeaseName); c.LeaderElect && c.Provisioner != "" && len(errs) > 0 {
+		wrong("the lease's name %q is not allowed; set --leader-election-lease-name: %s", c.LeaseName, strings.Join(errs, "; "))
+	}
 	if c.LeaderElect && c.LeaseNamespace == "" {
 		wrong("leader election needs a namespace; set --leader-election-namespace or POD_NAMESPACE")
 	}
@@ -112,11 +118,20 @@ func validateShare(s share.Location, before []share.Location) error {
 		switch {
 		case other.Name == s.Name:
 			wrong("the name is given twice")
-		case other.Server == s.Server && other.Path == s.Path:
-			wrong("%s:%s is share %q already", s.Server, s.Path, other.Name)
-		case other.Mount == s.Mount:
-			wrong("mount %s is that of share %q already", s.Mount, other.Name)
+		case other.Server == s.Server && nested(other.Path, s.Path):
+			wrong("%s:%s is the same as %s of share %q, or inside or around it; a directory would have two owners", s.Server, s.Path, other.Path, other.Name)
+		case nested(other.Mount, s.Mount):
+			wrong("mount %s is the same as %s of share %q, or inside or around it", s.Mount, other.Mount, other.Name)
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// nested says whether two absolute paths are the same or one contains the other.
+func nested(a, b string) bool {
+	a, b = path.Clean(a)+"/", path.Clean(b)+"/"
+	if a == "//" || b == "//" {
+		return true
+	}
+	return strings.HasPrefix(a, b) || strings.HasPrefix(b, a)
 }

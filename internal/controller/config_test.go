@@ -113,3 +113,28 @@ func expectWords(t *testing.T, err error, words ...string) {
 		}
 	}
 }
+
+func TestValidateRefusesNestedShares(t *testing.T) {
+	for _, other := range []share.Location{
+		{Name: "b", Server: "nas", Path: "/export/inner", Mount: "/mnt/b"},
+		{Name: "b", Server: "nas", Path: "/", Mount: "/mnt/b"},
+		{Name: "b", Server: "nas2", Path: "/b", Mount: "/mnt/first/inner"},
+		{Name: "b", Server: "nas2", Path: "/b", Mount: "/mnt/first/"},
+	} {
+		c := valid()
+		c.Shares = append(c.Shares, other)
+		expectWords(t, c.Validate(), `share "b"`, `"first"`)
+	}
+}
+
+func TestValidateRefusesALeaseNameThatCannotBe(t *testing.T) {
+	c := valid()
+	c.Provisioner, c.LeaseName = "fuseim.pri/ifs_x", "fuseim.pri-ifs_x"
+	expectWords(t, c.Validate(), "--leader-election-lease-name", "fuseim.pri-ifs_x")
+}
+
+func TestValidateAsksForABurstWithALimit(t *testing.T) {
+	c := valid()
+	c.QPS, c.Burst = 50, 0
+	expectWords(t, c.Validate(), "--kube-api-qps", "--kube-api-burst")
+}

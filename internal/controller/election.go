@@ -40,10 +40,13 @@ func newElection(client kubernetes.Interface, c Config) (*election, error) {
 	identity := host + "_" + string(uuid.NewUUID())
 	e.elector, err = leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Name: c.LeaseName,
-		Lock: &resourcelock.LeaseLock{
-			LeaseMeta:  metav1.ObjectMeta{Namespace: c.LeaseNamespace, Name: c.LeaseName},
-			Client:     client.CoordinationV1(),
-			LockConfig: resourcelock.ResourceLockConfig{Identity: identity},
+		Lock: watchedLock{
+			Interface: &resourcelock.LeaseLock{
+				LeaseMeta:  metav1.ObjectMeta{Namespace: c.LeaseNamespace, Name: c.LeaseName},
+				Client:     client.CoordinationV1(),
+				LockConfig: resourcelock.ResourceLockConfig{Identity: identity},
+			},
+			seen: e.holderSeen,
 		},
 		LeaseDuration:   c.LeaseDuration,
 		RenewDeadline:   c.RenewDeadline,
@@ -55,17 +58,34 @@ func newElection(client kubernetes.Interface, c Config) (*election, error) {
 				close(e.started)
 			},
 			OnStoppedLeading: func() { e.leading.Store(false) },
-			OnNewLeader: func(leader string) {
-				if leader != identity && e.leading.Swap(false) {
-					close(e.usurped)
-				}
-			},
 		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up leader election: %w", err)
 	}
 	return e, nil
+}
+
+// holderSeen notices at once when another process holds the lease. The elector
+// itself goes on trying until its deadline.
+func (e *election) holderSeen(holder, self string) {
+	if holder != "" && holder != self && e.leading.Swap(false) {
+		close(e.usurped)
+	}
+}
+
+// watchedLock tells who holds the lease whenever it is read.
+type watchedLock struct {
+	resourcelock.Interface
+	seen func(holder, self string)
+}
+
+func (l watchedLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	record, raw, err := l.Interface.Get(ctx)
+	if err == nil {
+		l.seen(record.HolderIdentity, l.Identity())
+	}
+	return record, raw, err
 }
 
 // run campaigns until ctx ends, and then releases the lease, or until the

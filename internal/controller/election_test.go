@@ -204,3 +204,18 @@ func TestALeaderThatWasFrozenIsFencedWhenItThaws(t *testing.T) {
 		e.stop()
 	})
 }
+
+func TestALeaderThatIsUsurpedStopsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := newLeaseServer()
+		e := campaign(t, client)
+		usurp(t, client)
+		time.Sleep(2 * valid().RetryPeriod)
+		synctest.Wait()
+		if !closed(e.usurped) {
+			t.Error("another one has held the lease for two retry periods, and the process goes on")
+		}
+		e.stop()
+		<-e.ended
+	})
+}

@@ -55,11 +55,15 @@ type runner struct {
 	clients
 	caches   *caches
 	election *election // nil without leader election
-	shares   []*share.Share
-	cluster  string // its identity
-	gate     *gate
-	library  *lib.ProvisionController
-	forget   workqueue.TypedInterface[*v1.PersistentVolume]
+	// term is how long this process wants the lease. Only an orderly end
+	// resigns; else the lease expires by itself.
+	term    context.Context
+	resign  context.CancelFunc
+	shares  []*share.Share
+	cluster string // its identity
+	gate    *gate
+	library *lib.ProvisionController
+	forget  workqueue.TypedInterface[*v1.PersistentVolume]
 }
 
 // prepare checks everything that can be checked before there is work, and
@@ -154,6 +158,7 @@ func (r *runner) volumeExists(ctx context.Context, name string) (bool, error) {
 func (r *runner) volumeShown(object any) {
 	if volume, ok := object.(*v1.PersistentVolume); ok && volume.Status.Phase != v1.VolumeReleased {
 		r.gate.leave(volume.Name)
+		r.gate.Settled(volume.Name)
 	}
 }
 
@@ -161,7 +166,12 @@ func (r *runner) volumeGone(object any) {
 	if last, ok := object.(cache.DeletedFinalStateUnknown); ok {
 		object = last.Obj
 	}
-	if volume, ok := object.(*v1.PersistentVolume); ok && r.gate.leave(volume.Name) {
+	volume, ok := object.(*v1.PersistentVolume)
+	if !ok {
+		return
+	}
+	r.gate.Settled(volume.Name)
+	if r.gate.leave(volume.Name) {
 		r.forget.Add(volume)
 	}
 }
@@ -171,6 +181,7 @@ func (r *runner) run(ctx context.Context) error {
 	// Requests to stop end the intake, not the work that is in flight.
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	r.term, r.resign = context.WithCancel(context.WithoutCancel(ctx))
 	var group sync.WaitGroup
 	failed := make(chan error, 1)
 	start := func(f func(context.Context) error) {
@@ -194,7 +205,7 @@ func (r *runner) run(ctx context.Context) error {
 	leading := make(chan struct{})
 	if r.election != nil {
 		leading = r.election.started
-		start(r.election.run)
+		start(func(context.Context) error { return r.election.run(r.term) })
 	} else {
 		close(leading)
 	}
@@ -219,6 +230,7 @@ func (r *runner) run(ctx context.Context) error {
 		return fmt.Errorf("stop: %w", err)
 	}
 	stop()
+	r.resign()
 	group.Wait()
 	r.caches.factory.Shutdown()
 	klog.FromContext(ctx).Info("Stopped; the lease is released")

@@ -254,3 +254,39 @@ func TestPrepareReportsEveryMountThatCannotBeUsed(t *testing.T) {
 	r := &runner{Config: c, clients: clients{main: client, lease: client}}
 	expectWords(t, r.prepare(t.Context()), "first", "/does/not/exist", "second", "/nor/does/this")
 }
+
+func TestTheLeaseIsNotReleasedWhileWorkIsInFlight(t *testing.T) {
+	client := newLeaseServer()
+	allow(client.Clientset, func(*authorizationv1.ResourceAttributes) bool { return true })
+	if _, err := client.CoreV1().Namespaces().Create(t.Context(), &v1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: metav1.NamespaceSystem, UID: "c"}}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	c := valid()
+	c.Shares[0].Mount = t.TempDir()
+	c.DrainTimeout = 10 * time.Millisecond
+	r := &runner{Config: c, clients: clients{main: client.Clientset, lease: client}}
+	ctx, cancel := context.WithCancel(context.Background())
+	if err := r.prepare(ctx); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- r.run(ctx) }()
+	<-r.election.started
+	r.gate.enter("pv-1") // and it never comes back
+	cancel()
+	if err := <-ended; err == nil {
+		t.Error("run says that all is well")
+	}
+	// The process lives a moment longer: flushing logs, printing the error.
+	deadline := time.After(2 * time.Second)
+	for {
+		if holder(t, client) == "" {
+			t.Fatal("the lease was released with work in flight")
+		}
+		select {
+		case <-deadline:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}

@@ -25,7 +25,7 @@ func (p *Provisioner) Delete(ctx context.Context, volume *v1.PersistentVolume) e
 		return err
 	}
 	if policy != Retain {
-		if err := p.overlaps(on, data.Directory, volume.Name, false); err != nil {
+		if err := p.overlaps(on, data.Directory, volume.Name); err != nil {
 			return fmt.Errorf("%w; nothing was deleted; delete that volume first", err)
 		}
 	}
@@ -39,7 +39,7 @@ func (p *Provisioner) Delete(ctx context.Context, volume *v1.PersistentVolume) e
 		err = on.Retain(ctx, data)
 	}
 	if err != nil {
-		return err
+		return advise(err)
 	}
 	klog.FromContext(ctx).Info("Deleted volume", "volume", volume.Name, "onDelete", policy,
 		"share", on.Name, "directory", data.Directory.String(), "archive", archived.String())
@@ -84,6 +84,12 @@ func (p *Provisioner) locate(volume *v1.PersistentVolume) (*share.Share, share.V
 		return nil, share.Volume{}, fmt.Errorf("volume %s: its path on share %s is %q, but its annotation %s says %q; "+
 			"nothing is deleted until they agree again", volume.Name, on.Location, relative, AnnotationDirectory, annotated)
 	}
+	if name, ok := volume.Annotations[AnnotationShare]; ok && name != on.Name {
+		if said, err := p.shareNamed(name); err == nil {
+			return nil, share.Volume{}, fmt.Errorf("volume %s: it is on share %s, but its annotation %s names share %s; "+
+				"nothing is deleted until they agree again", volume.Name, on.Location, AnnotationShare, said.Location)
+		}
+	}
 	data := share.Volume{
 		Name: volume.Name, Cluster: p.Cluster, Class: volume.Spec.StorageClassName,
 		Directory: directory, Adopted: !recorded,
@@ -103,8 +109,8 @@ func (p *Provisioner) locations() string {
 }
 
 // policy is what the volume says. One made by nfs-subdir-external-provisioner
-// says nothing, and its class decides, as it did there; if the class is gone,
-// or makes no sense, the data is archived.
+// says nothing, and its class decides, as it did there; whatever else may be
+// wrong with the class. If the class is gone, the data is archived.
 func (p *Provisioner) policy(volume *v1.PersistentVolume) (Policy, error) {
 	if said, ok := volume.Annotations[AnnotationOnDelete]; ok {
 		if policy := Policy(said); policy.valid() {
@@ -119,7 +125,13 @@ func (p *Provisioner) policy(volume *v1.PersistentVolume) (Policy, error) {
 	if err != nil {
 		return "", fmt.Errorf("volume %s: read its class: %w", volume.Name, err)
 	}
-	parameters, err := ParseParameters(class.Parameters)
+	deciding := map[string]string{}
+	for _, name := range []string{paramOnDelete, paramArchiveOnDelete} {
+		if value, ok := class.Parameters[name]; ok {
+			deciding[name] = value
+		}
+	}
+	parameters, err := ParseParameters(deciding)
 	if err != nil {
 		return "", fmt.Errorf("volume %s: class %q, which decides what becomes of its data: %w", volume.Name, class.Name, err)
 	}

@@ -2,6 +2,8 @@ package provision
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	v1 "k8s.io/api/core/v1"
@@ -229,4 +231,31 @@ func TestDeleteTellsTwoExportsOfLikeNameApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.expectNames("a a/file")
+}
+
+func TestAnAdoptedVolumeOfABrokenClassIsArchived(t *testing.T) {
+	w := newWorld(t)
+	w.class("someOldParameter", "x")
+	w.write(0, "old/file")
+	if err := w.Delete(t.Context(), adopted("pv-1", "old")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestErrorsOfDeleteCarryAdvice(t *testing.T) {
+	w := newWorld(t)
+	volume := w.provision(w.class("pathPattern", "a"), w.claim("a"))
+	if err := os.WriteFile(filepath.Join(w.mount(0), ".nfs-provisioner/records/a"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expectWords(t, w.Delete(t.Context(), volume), "backup")
+}
+
+func TestAVolumeWhoseShareAnnotationDoesNotAgreeIsNotDeleted(t *testing.T) {
+	w := newWorld(t, share.Location{Name: "second", Server: "nas2", Path: "/export"})
+	volume := w.provision(w.class("pathPattern", "a"), w.claim("a"))
+	volume.Spec.NFS.Server = "nas2" // made again by hand, the server mistaken
+	if err := w.Delete(t.Context(), volume); err == nil {
+		t.Errorf("done, with the data still on the first share: %q", w.names(0))
+	}
 }

@@ -176,6 +176,9 @@ func parseAge(value string) (time.Duration, error) {
 	const day = 24 * time.Hour
 	if days, isDays := strings.CutSuffix(value, "d"); isDays {
 		n, err := strconv.ParseUint(days, 10, 16)
+		if err == nil && n == 0 {
+			err = strconv.ErrRange
+		}
 		return time.Duration(n) * day, err
 	}
 	age, err := time.ParseDuration(value)

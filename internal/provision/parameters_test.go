@@ -130,3 +130,8 @@ func FuzzParseParameters(f *testing.F) {
 		}
 	})
 }
+
+func TestAnArchiveRetentionOfZeroDaysIsRefused(t *testing.T) {
+	_, err := ParseParameters(map[string]string{"archiveRetention": "0d"})
+	expectWords(t, err, "archiveRetention")
+}

@@ -55,6 +55,9 @@ func ParsePattern(text string) (Pattern, error) {
 			return Pattern{}, fmt.Errorf("${%s} is not known; known are ${.PVC.namespace}, ${.PVC.name}, "+
 				"${.PVC.labels.KEY}, ${.PVC.annotations.KEY} and ${.PV.name}", variable)
 		}
+		if strings.Contains(fallback, "${") {
+			return Pattern{}, fmt.Errorf("the fallback of ${%s} is %q; a fallback is text and cannot hold a variable", variable, fallback)
+		}
 		p.parts = append(p.parts, part{variable: variable, fallback: fallback, optional: optional})
 		rest = behind
 	}

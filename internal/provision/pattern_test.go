@@ -174,3 +174,8 @@ func expectContained(t *testing.T, rendered string) *share.Directory {
 	}
 	return &d
 }
+
+func TestAFallbackWithAVariableIsRefused(t *testing.T) {
+	_, err := ParsePattern("${.PVC.annotations.dir:-${.PVC.name}}")
+	expectWords(t, err, "fallback")
+}

@@ -33,12 +33,15 @@ type Config struct {
 }
 
 // Provisioner turns claims into directories and volumes, and deletes them.
-type Provisioner struct{ Config }
+type Provisioner struct {
+	Config
+	attempts attempts
+}
 
 var _ lib.BlockProvisioner = (*Provisioner)(nil)
 
 // New makes a Provisioner.
-func New(c Config) *Provisioner { return &Provisioner{c} }
+func New(c Config) *Provisioner { return &Provisioner{Config: c} }
 
 // SupportsBlock says true so that claims for block volumes reach Provision,
 // which refuses them in words that help.
@@ -47,7 +50,7 @@ func (p *Provisioner) SupportsBlock(context.Context) bool { return true }
 // Provision makes the directory of a claim and returns its volume. It may be
 // called again for the same claim and ends the same.
 func (p *Provisioner) Provision(ctx context.Context, o lib.ProvisionOptions) (*v1.PersistentVolume, lib.ProvisioningState, error) {
-	claim, err := p.live(ctx, o.PVC)
+	claim, err := p.live(ctx, o.PVC, o.PVName)
 	var ignored *lib.IgnoredError
 	if errors.As(err, &ignored) {
 		return nil, lib.ProvisioningFinished, ignored
@@ -60,9 +63,10 @@ func (p *Provisioner) Provision(ctx context.Context, o lib.ProvisionOptions) (*v
 	}
 	request, err := p.plan(o.StorageClass, claim, o.PVName)
 	if err != nil {
-		return nil, lib.ProvisioningFinished, err
+		// An earlier attempt, made before class or claim became wrong, may still run.
+		return nil, lib.ProvisioningNoChange, err
 	}
-	made, err := request.share.Make(ctx, request.record, request.options)
+	made, err := p.make(ctx, request)
 	switch {
 	case errors.Is(err, share.ErrTimeout) || errors.Is(err, share.ErrBusy):
 		return nil, lib.ProvisioningInBackground, advise(err)
@@ -75,12 +79,12 @@ func (p *Provisioner) Provision(ctx context.Context, o lib.ProvisionOptions) (*v
 	return volume, lib.ProvisioningFinished, nil
 }
 
-// errVanished: the claim is gone for good.
+// errVanished: the claim will never need the volume.
 var errVanished = errors.New("the claim is gone")
 
-// live reads the claim past the cache. The error is an IgnoredError if it needs
-// no volume from us, errVanished if it will never need one again.
-func (p *Provisioner) live(ctx context.Context, cached *v1.PersistentVolumeClaim) (*v1.PersistentVolumeClaim, error) {
+// live reads the claim past the cache. The error is an IgnoredError if it has
+// its volume, errVanished if it will never need one from us.
+func (p *Provisioner) live(ctx context.Context, cached *v1.PersistentVolumeClaim, volume string) (*v1.PersistentVolumeClaim, error) {
 	claim, err := p.Claim(ctx, cached.Namespace, cached.Name)
 	switch {
 	case apierrors.IsNotFound(err):
@@ -89,28 +93,12 @@ func (p *Provisioner) live(ctx context.Context, cached *v1.PersistentVolumeClaim
 		return nil, fmt.Errorf("read claim %s/%s: %w", cached.Namespace, cached.Name, err)
 	case claim.UID != cached.UID:
 		return nil, errVanished
-	case claim.Spec.VolumeName != "":
-		return nil, &lib.IgnoredError{Reason: "the claim has a volume"}
-	case claim.DeletionTimestamp != nil:
-		return nil, &lib.IgnoredError{Reason: "the claim is being deleted"}
+	case claim.Spec.VolumeName == volume:
+		return nil, &lib.IgnoredError{Reason: "the claim has its volume"}
+	case claim.Spec.VolumeName != "" || claim.DeletionTimestamp != nil:
+		return nil, errVanished
 	}
 	return claim, nil
-}
-
-// abandon takes back what an attempt that timed out may have made for a claim
-// that has vanished since, unless its volume exists and will be deleted in the
-// ordinary way.
-func (p *Provisioner) abandon(ctx context.Context, o lib.ProvisionOptions) (*v1.PersistentVolume, lib.ProvisioningState, error) {
-	exists, err := p.Volume(ctx, o.PVName)
-	if err != nil {
-		return nil, lib.ProvisioningNoChange, err
-	}
-	if request, err := p.plan(o.StorageClass, o.PVC, o.PVName); err == nil && !exists {
-		if err := request.share.Abandon(ctx, request.record); err != nil {
-			return nil, lib.ProvisioningInBackground, err
-		}
-	}
-	return nil, lib.ProvisioningFinished, &lib.IgnoredError{Reason: errVanished.Error()}
 }
 
 // A plan is what is to be made for a claim, judged but not begun.
@@ -143,7 +131,7 @@ func (p *Provisioner) plan(class *storagev1.StorageClass, claim *v1.PersistentVo
 	if err != nil {
 		return nil, advise(fmt.Errorf("class parameter pathPattern renders to %w", err))
 	}
-	if err := p.overlaps(on, directory, volume, parameters.AllowShared); err != nil {
+	if err := p.overlaps(on, directory, volume); err != nil {
 		return nil, advise(err)
 	}
 	size := claim.Spec.Resources.Requests[v1.ResourceStorage]
@@ -180,15 +168,16 @@ func (p *Provisioner) shareNamed(name string) (*share.Share, error) {
 	return nil, fmt.Errorf("class parameter share: there is no share %q; there are %s", name, strings.Join(names, ", "))
 }
 
-// overlaps refuses a directory that a volume without a record uses. Volumes
-// with records are judged by the records, on the share itself.
-func (p *Provisioner) overlaps(on *share.Share, d share.Directory, except string, allowSame bool) error {
+// overlaps refuses a directory that a volume without a record uses; such a
+// volume has never said that it shares. Volumes with records are judged by the
+// records, on the share itself.
+func (p *Provisioner) overlaps(on *share.Share, d share.Directory, except string) error {
 	others, err := p.Unrecorded(on.Location, d)
 	if err != nil {
 		return err
 	}
 	for _, other := range others {
-		if other != except && !allowSame {
+		if other != except {
 			return fmt.Errorf("directory %q of share %s overlaps that of volume %s: %w", d, on.Location, other, share.ErrOwned)
 		}
 	}

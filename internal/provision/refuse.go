@@ -23,6 +23,8 @@ func refuse(claim *v1.PersistentVolumeClaim) error {
 		return refuseSource(spec.DataSource.Kind, spec.DataSource.Name)
 	case spec.DataSourceRef != nil:
 		return refuseSource(spec.DataSourceRef.Kind, spec.DataSourceRef.Name)
+	case spec.VolumeAttributesClassName != nil && *spec.VolumeAttributesClassName != "":
+		return fmt.Errorf("the claim asks for volumeAttributesClassName %q, but directories have no such attributes; remove it", *spec.VolumeAttributesClassName)
 	}
 	size, ok := spec.Resources.Requests[v1.ResourceStorage]
 	if !ok || size.Sign() <= 0 {

@@ -65,3 +65,10 @@ func TestProvisionAsksForBlockClaimsOnlyToRefuseThem(t *testing.T) {
 		t.Error("the library answers claims for block volumes itself, with fewer words")
 	}
 }
+
+func TestAClaimWithAVolumeAttributesClassIsRefused(t *testing.T) {
+	w := newWorld(t)
+	claim, fast := w.claim("a"), "fast"
+	claim.Spec.VolumeAttributesClassName = &fast
+	w.refused(w.class(), claim, "volumeAttributesClassName", "fast")
+}

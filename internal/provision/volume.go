@@ -38,19 +38,25 @@ func (p *plan) volume(class *storagev1.StorageClass, claim *v1.PersistentVolumeC
 	if class.ReclaimPolicy != nil {
 		reclaim = *class.ReclaimPolicy
 	}
+	readOnly := slices.Equal(claim.Spec.AccessModes, []v1.PersistentVolumeAccessMode{v1.ReadOnlyMany})
+	options := slices.Clone(class.MountOptions)
+	if readOnly {
+		// Kubelets do not look at readOnly of a PersistentVolume's NFS source.
+		options = append(options, "ro")
+	}
 	filesystem := v1.PersistentVolumeFilesystem
 	return &v1.PersistentVolume{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: annotations},
 		Spec: v1.PersistentVolumeSpec{
 			Capacity:                      v1.ResourceList{v1.ResourceStorage: claim.Spec.Resources.Requests[v1.ResourceStorage]},
 			AccessModes:                   slices.Clone(claim.Spec.AccessModes),
-			MountOptions:                  slices.Clone(class.MountOptions),
+			MountOptions:                  options,
 			PersistentVolumeReclaimPolicy: reclaim,
 			VolumeMode:                    &filesystem,
 			PersistentVolumeSource: v1.PersistentVolumeSource{NFS: &v1.NFSVolumeSource{
 				Server:   p.share.Server,
 				Path:     p.share.FullPath(made.Directory),
-				ReadOnly: slices.Equal(claim.Spec.AccessModes, []v1.PersistentVolumeAccessMode{v1.ReadOnlyMany}),
+				ReadOnly: readOnly,
 			}},
 		},
 	}

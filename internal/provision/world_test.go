@@ -123,6 +123,7 @@ func (w *world) provision(class *storagev1.StorageClass, claim *v1.PersistentVol
 	volume.Spec.StorageClassName = class.Name
 	volume.Spec.ClaimRef = &v1.ObjectReference{Namespace: claim.Namespace, Name: claim.Name, UID: claim.UID}
 	w.volumes[volume.Name] = volume
+	w.Settled(volume.Name)
 	return volume
 }
 
