@@ -122,7 +122,7 @@ in-cluster-chart:
 
 .PHONY: in-cluster-e2e
 in-cluster-e2e:
-	go test -tags e2e -count=1 -timeout 30m -v ./test/e2e/...
+	go test -tags e2e -count=1 -timeout 30m -parallel 4 -v ./test/e2e/...
 
 ##@ The test cluster
 

@@ -71,12 +71,8 @@ func (s *suite) awaitPod(ctx context.Context, namespace, name string) error {
 	last := "nothing"
 	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
 		p, err := s.client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			last = err.Error()
-			return false, nil
-		}
-		last = fmt.Sprintf("%s %v", p.Status.Phase, p.Status.ContainerStatuses)
-		return isReady(p), nil
+		last = fmt.Sprintf("%s %v (%v)", p.Status.Phase, p.Status.ContainerStatuses, err)
+		return err == nil && isReady(p), nil
 	})
 	if err != nil {
 		return fmt.Errorf("pod %s/%s ready: %w; last seen: %s", namespace, name, err, last)

@@ -51,7 +51,9 @@ func TestDeletingAClaimDoesWhatItsClassSaid(t *testing.T) {
 			s := s.with(t)
 			k := class(s.unique(name), on, merge(c.parameters, map[string]string{"pathPattern": "${.PVC.namespace}/${.PVC.name}"}))
 			s.makeClass(k)
-			pv := s.written(name, k.Name)
+			s.makeClaim(claim(name, k.Name))
+			pv := s.bound(name)
+			s.look(on, "echo precious > "+directory(on, pv)+"/file")
 			s.dropClass(k.Name) // the volume remembers
 			s.deleteClaim(name)
 			got := s.look(on, fmt.Sprintf("cd %s; ls -d %s/%s/file archived-%[2]s/%[3]s-*/file 2>/dev/null || true", inspectorRoot, s.namespace, name))

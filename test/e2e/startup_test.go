@@ -41,22 +41,17 @@ func TestWrongConfigurationIsRefusedInOneSentenceForEachMistake(t *testing.T) {
 	}
 	namespace := "--leader-election-namespace=" + s.namespace
 	for name, c := range map[string]struct {
-		arguments   []string
-		environment map[string]string
-		want        []string
+		arguments []string
+		want      []string
 	}{
-		"share-key":    {[]string{"--provisioner-name=e2e.example/x", "--share=name=a,servr=b"}, nil, []string{`key "servr" is not known`}},
-		"nothing":      {nil, nil, []string{"the provisioner's name is empty", "there is no share"}},
-		"half-a-share": {nil, map[string]string{"PROVISIONER_NAME": "e2e.example/x", "NFS_SERVER": "nas"}, []string{"NFS_PATH is not"}},
-		"election":     {nil, map[string]string{"ENABLE_LEADER_ELECTION": "maybe"}, []string{`ENABLE_LEADER_ELECTION is "maybe"`}},
-		"no-mount":     {[]string{"--provisioner-name=e2e.example/x", share("/nowhere"), namespace}, nil, []string{`share "a"`, "/nowhere: no such file or directory"}},
-		"read-only":    {[]string{"--provisioner-name=e2e.example/x", share("/etc"), namespace}, nil, []string{"may not write to /etc"}},
-		"kubeconfig":   {[]string{"--provisioner-name=e2e.example/x", share("/etc"), namespace, "--kubeconfig=/missing"}, nil, []string{`--kubeconfig "/missing"`}},
+		"share-key": {[]string{"--provisioner-name=e2e.example/x", "--share=name=a,servr=b"}, []string{`key "servr" is not known`}},
+		"no-mount":  {[]string{"--provisioner-name=e2e.example/x", share("/nowhere"), namespace}, []string{`share "a"`, "/nowhere: no such file or directory"}},
+		"read-only": {[]string{"--provisioner-name=e2e.example/x", share("/etc"), namespace}, []string{"may not write to /etc"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := s.with(t)
-			s.start(s.program(name, c.arguments, c.environment, nil, ""))
+			s.start(s.program(name, c.arguments, nil, nil, ""))
 			log := s.failed(name)
 			for _, want := range c.want {
 				if !strings.Contains(log, want) {
@@ -85,7 +80,10 @@ func TestEnvironmentOfTheOlderProvisionerIsEnough(t *testing.T) {
 	s.allow("default")
 	on := under.squashed()
 	name := "e2e.example/" + s.namespace
-	s.start(s.program("provisioner", nil, map[string]string{"PROVISIONER_NAME": name, "NFS_SERVER": on.server, "NFS_PATH": on.path}, &on, "/persistentvolumes"))
+	p := s.program("provisioner", nil, map[string]string{"PROVISIONER_NAME": name, "NFS_SERVER": on.server, "NFS_PATH": on.path}, &on, "/persistentvolumes")
+	root, no := int64(0), false // as the older one, and the chart's
+	p.Spec.SecurityContext.RunAsUser, p.Spec.SecurityContext.RunAsNonRoot = &root, &no
+	s.start(p)
 	k := class(s.unique("older"), on, map[string]string{"archiveOnDelete": "false"})
 	delete(k.Parameters, "share")
 	k.Provisioner = name

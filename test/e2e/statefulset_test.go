@@ -19,6 +19,7 @@ import (
 
 // The StatefulSet web, on every export with root_squash.
 func TestStatefulSetFindsItsDataAgain(t *testing.T) {
+	t.Parallel()
 	for _, e := range under.of(true) {
 		t.Run(e.share, func(t *testing.T) {
 			t.Parallel()
