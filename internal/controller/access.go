@@ -11,7 +11,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// ErrNoPermission: the API server does not let us do what we need to.
+// ErrNoPermission says that the API server does not let us do what we need to.
 var ErrNoPermission = errors.New("a permission is missing in the API")
 
 // permission is something that we do with a resource.

@@ -216,6 +216,8 @@ func TestALeaderThatIsUsurpedStopsAtOnce(t *testing.T) {
 			t.Error("another one has held the lease for two retry periods, and the process goes on")
 		}
 		e.stop()
-		<-e.ended
+		if err := <-e.ended; err != nil {
+			t.Errorf("the campaign ended with %v", err)
+		}
 	})
 }

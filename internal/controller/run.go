@@ -135,8 +135,8 @@ func (r *runner) newLibrary(logger klog.Logger) *lib.ProvisionController {
 		lib.ClassesInformer(r.caches.classes),
 		lib.FailedProvisionThreshold(0),
 		lib.FailedDeleteThreshold(0),
-		lib.RateLimiter(workqueue.NewItemExponentialFailureRateLimiter(firstRetry, lastRetry)),
-		lib.CreateProvisionedPVLimiter(workqueue.NewItemExponentialFailureRateLimiter(firstRetry, lastRetry)),
+		lib.RateLimiter(workqueue.NewTypedItemExponentialFailureRateLimiter[any](firstRetry, lastRetry)),
+		lib.CreateProvisionedPVLimiter(workqueue.NewTypedItemExponentialFailureRateLimiter[any](firstRetry, lastRetry)),
 		lib.AddFinalizer(true),
 	)
 }
@@ -205,7 +205,7 @@ func (r *runner) run(ctx context.Context) error {
 	leading := make(chan struct{})
 	if r.election != nil {
 		leading = r.election.started
-		start(func(context.Context) error { return r.election.run(r.term) })
+		start(func(context.Context) error { return r.election.run(r.term) }) //nolint:contextcheck // only an orderly end resigns
 	} else {
 		close(leading)
 	}

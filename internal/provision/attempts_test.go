@@ -43,7 +43,8 @@ func TestAClaimThatIsBeingDeletedLeavesNothingBehind(t *testing.T) {
 			}
 			change(w)
 			_, state, err := w.Provision(t.Context(), options(class, cached))
-			_, ignored := err.(*lib.IgnoredError)
+			var gone *lib.IgnoredError
+			ignored := errors.As(err, &gone)
 			if !ignored && state != lib.ProvisioningFinished {
 				return // the library will ask again
 			}

@@ -220,7 +220,7 @@ func TestProvisionRefusesADirectoryOfAnotherVolume(t *testing.T) {
 	for _, pattern := range []string{"team/db", "team", "team/db/sub"} {
 		w := newWorld(t)
 		w.provision(w.class("pathPattern", "team/db"), w.claim("a"))
-		err := w.refused(w.class("pathPattern", pattern), w.claim("b"), "allowShared", "change what pathPattern renders")
+		err := w.refusal(w.class("pathPattern", pattern), w.claim("b"), "allowShared", "change what pathPattern renders")
 		if !errors.Is(err, share.ErrOwned) {
 			t.Errorf("%s: %v", pattern, err)
 		}
@@ -254,7 +254,7 @@ func TestSeveralClaimsShareADirectoryIfTheirClassAllowsIt(t *testing.T) {
 func TestAnExistingDirectoryIsRefusedUnlessTheClassAllowsIt(t *testing.T) {
 	w := newWorld(t)
 	w.write(0, "old/file")
-	err := w.refused(w.class("pathPattern", "old"), w.claim("a"), `"old"`, "allowExisting")
+	err := w.refusal(w.class("pathPattern", "old"), w.claim("a"), `"old"`, "allowExisting")
 	if !errors.Is(err, share.ErrExists) {
 		t.Error(err)
 	}

@@ -128,7 +128,13 @@ func (w *world) provision(class *storagev1.StorageClass, claim *v1.PersistentVol
 }
 
 // refused must not make anything, and say each of the words.
-func (w *world) refused(class *storagev1.StorageClass, claim *v1.PersistentVolumeClaim, words ...string) error {
+func (w *world) refused(class *storagev1.StorageClass, claim *v1.PersistentVolumeClaim, words ...string) {
+	w.Helper()
+	_ = w.refusal(class, claim, words...)
+}
+
+// refusal is refused, and returns the error.
+func (w *world) refusal(class *storagev1.StorageClass, claim *v1.PersistentVolumeClaim, words ...string) error {
 	w.Helper()
 	before := w.names(0)
 	volume, _, err := w.Provision(w.Context(), options(class, claim))

@@ -143,7 +143,7 @@ func TestTheRecordOfEveryArchiveCanBeRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer root.Close()
+	defer root.Close() //nolint:errcheck // opened to read
 	if _, err := readRecord(&tree{root: root}, got); err != nil {
 		t.Error(err)
 	}

@@ -16,7 +16,7 @@ func TestAShareThatHangsFailsFast(t *testing.T) {
 		for i := range s.options.Places {
 			told, release := hang(t, s, fmt.Sprintf("pv-%d", i))
 			defer release()
-			<-told
+			expectError(t, <-told, ErrTimeout)
 		}
 		start := time.Now()
 		_, err := do(t.Context(), s, "next", nil, nothing)
