@@ -18,6 +18,7 @@ import (
 // workers when it is stopped.
 type gate struct {
 	*provision.Provisioner
+	exists func(volume string) bool // in the cache of volumes
 
 	mu       sync.Mutex
 	shut     bool
@@ -31,8 +32,8 @@ var (
 	_ lib.DeletionGuard    = (*gate)(nil)
 )
 
-func newGate(p *provision.Provisioner) *gate {
-	return &gate{Provisioner: p, inFlight: map[string]struct{}{}, idle: make(chan struct{})}
+func newGate(p *provision.Provisioner, exists func(volume string) bool) *gate {
+	return &gate{Provisioner: p, exists: exists, inFlight: map[string]struct{}{}, idle: make(chan struct{})}
 }
 
 // ShouldProvision says no once the gate is shut, before the library tells the
@@ -47,10 +48,7 @@ func (g *gate) Provision(ctx context.Context, o lib.ProvisionOptions) (*v1.Persi
 		return nil, lib.ProvisioningNoChange, errShut()
 	}
 	volume, state, err := g.Provisioner.Provision(ctx, o)
-	if err != nil {
-		g.leave(o.PVName)
-	}
-	return volume, state, err
+	return volume, state, g.ended(err, o.PVName, g.exists(o.PVName))
 }
 
 func (g *gate) Delete(ctx context.Context, volume *v1.PersistentVolume) error {
@@ -58,10 +56,7 @@ func (g *gate) Delete(ctx context.Context, volume *v1.PersistentVolume) error {
 		return errShut()
 	}
 	err := g.Provisioner.Delete(ctx, volume)
-	if err != nil {
-		g.leave(volume.Name)
-	}
-	return err
+	return g.ended(err, volume.Name, !g.exists(volume.Name))
 }
 
 func errShut() error { return &lib.IgnoredError{Reason: "the provisioner is stopping"} }
@@ -81,15 +76,30 @@ func (g *gate) enter(volume string) bool {
 	return !g.shut
 }
 
-// leave says that a volume has got its result: an error, or an object that the
-// API server has made or removed. It reports whether the volume was in flight.
-func (g *gate) leave(volume string) bool {
+// ended lets a volume leave whose call has failed, or whose result has been in
+// the cache before the call was over: nobody would tell of it any more.
+func (g *gate) ended(err error, volume string, shown bool) error {
+	if err != nil || shown {
+		g.leave(volume)
+	}
+	return err
+}
+
+// holds says whether a volume is in flight.
+func (g *gate) holds(volume string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	_, was := g.inFlight[volume]
+	_, held := g.inFlight[volume]
+	return held
+}
+
+// leave says that a volume has got its result: an error, or an object that the
+// API server has made or removed.
+func (g *gate) leave(volume string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	delete(g.inFlight, volume)
 	g.settle()
-	return was
 }
 
 func (g *gate) settle() {

@@ -9,6 +9,8 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	lib "sigs.k8s.io/sig-storage-lib-external-provisioner/v10/controller"
+
+	"github.com/nfs-provisioner/nfs-provisioner/internal/provision"
 )
 
 // draining starts to drain a gate and returns what comes of it.
@@ -25,7 +27,7 @@ func draining(t *testing.T, g *gate, timeout time.Duration) <-chan error {
 }
 
 func TestAGateWithNothingInFlightDrainsAtOnce(t *testing.T) {
-	g := newGate(nil)
+	g := newGate(nil, func(string) bool { return false })
 	for range 2 {
 		if err := g.drain(t.Context()); err != nil {
 			t.Error(err)
@@ -35,7 +37,7 @@ func TestAGateWithNothingInFlightDrainsAtOnce(t *testing.T) {
 
 func TestDrainWaitsForEachVolumeInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(nil)
+		g := newGate(nil, func(string) bool { return false })
 		for _, volume := range []string{"pv-1", "pv-2", "pv-1"} {
 			if !g.enter(volume) {
 				t.Fatal("the gate is shut")
@@ -48,9 +50,10 @@ func TestDrainWaitsForEachVolumeInFlight(t *testing.T) {
 				t.Fatalf("drained (%v) with %s in flight", err, volume)
 			default:
 			}
-			if !g.leave(volume) {
+			if !g.holds(volume) {
 				t.Errorf("%s was not in flight", volume)
 			}
+			g.leave(volume)
 			synctest.Wait()
 		}
 		if err := <-drained; err != nil {
@@ -61,7 +64,7 @@ func TestDrainWaitsForEachVolumeInFlight(t *testing.T) {
 
 func TestDrainGivesUpAndCountsWhatIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(nil)
+		g := newGate(nil, func(string) bool { return false })
 		g.enter("pv-1")
 		g.enter("pv-2")
 		err := <-draining(t, g, time.Minute)
@@ -75,7 +78,7 @@ func TestDrainGivesUpAndCountsWhatIsLeft(t *testing.T) {
 }
 
 func TestAShutGateLetsNothingIn(t *testing.T) {
-	g := newGate(nil)
+	g := newGate(nil, func(string) bool { return false })
 	claim, volume := &v1.PersistentVolumeClaim{}, &v1.PersistentVolume{}
 	if !g.ShouldProvision(t.Context(), claim) || !g.ShouldDelete(t.Context(), volume) {
 		t.Error("a gate is shut from the beginning")
@@ -97,10 +100,33 @@ func TestAShutGateLetsNothingIn(t *testing.T) {
 	}
 }
 
-func TestLeaveTellsWhetherAVolumeWasInFlight(t *testing.T) {
-	g := newGate(nil)
+func TestHoldsTellsWhetherAVolumeIsInFlight(t *testing.T) {
+	g := newGate(nil, func(string) bool { return false })
 	g.enter("pv-1")
-	if g.leave("pv-2") || !g.leave("pv-1") || g.leave("pv-1") {
-		t.Error("only pv-1 was in flight, and only once")
+	g.leave("pv-2")
+	held := g.holds("pv-1")
+	g.leave("pv-1")
+	if g.holds("pv-2") || !held || g.holds("pv-1") {
+		t.Error("only pv-1 was in flight, and only until it left")
+	}
+}
+
+// The library may ask to delete a volume once more when the news of its end is
+// already past; a stop must not wait for news that never comes.
+func TestWhatTheCacheHasSeenEndIsNotInFlight(t *testing.T) {
+	for name, c := range map[string]struct {
+		exists bool
+		held   bool
+	}{"deleted, and gone from the cache": {false, false}, "deleted, and still in the cache": {true, true}} {
+		t.Run(name, func(t *testing.T) {
+			g := newGate(provision.New(provision.Config{}), func(string) bool { return c.exists })
+			g.enter("pv-1")
+			if err := g.ended(nil, "pv-1", !g.exists("pv-1")); err != nil {
+				t.Fatal(err)
+			}
+			if g.holds("pv-1") != c.held {
+				t.Errorf("in flight: %v, want %v", g.holds("pv-1"), c.held)
+			}
+		})
 	}
 }

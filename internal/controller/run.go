@@ -109,7 +109,7 @@ func (r *runner) prepare(ctx context.Context) error {
 		Volume:     r.volumeExists,
 		Class:      r.caches.class,
 		Unrecorded: r.caches.overlapping,
-	}))
+	}), r.caches.volume)
 	r.forget = workqueue.NewTyped[*v1.PersistentVolume]()
 	r.library = r.newLibrary(logger)
 	if _, err := r.caches.volumes.AddEventHandler(cache.ResourceEventHandlerFuncs{
@@ -171,9 +171,10 @@ func (r *runner) volumeGone(object any) {
 		return
 	}
 	r.gate.Settled(volume.Name)
-	if r.gate.leave(volume.Name) {
+	if r.gate.holds(volume.Name) {
 		r.forget.Add(volume)
 	}
+	r.gate.leave(volume.Name)
 }
 
 // run works until ctx ends or the lease is lost.

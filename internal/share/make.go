@@ -83,6 +83,9 @@ func (s *Share) make(t *tree, r Record, o MakeOptions) (Record, error) {
 // takes back what it made.
 func (s *Share) makeNew(t *tree, r Record, o MakeOptions) (Record, error) {
 	exists, err := lookAt(t, r.Directory)
+	if err == nil {
+		err = outsideOtherShares(t, r.Directory, exists)
+	}
 	if err != nil {
 		return Record{}, err
 	}
@@ -131,9 +134,8 @@ func (s *Share) settle(t *tree, r Record, volume string, o MakeOptions) error {
 	return err
 }
 
-// lookAt says whether a directory is at d. A symlink there or above, anything
-// that is not a directory, or the root of another share there or above, is an
-// error that wraps ErrExists.
+// lookAt says whether a directory is at d. A symlink there or above, or anything
+// that is not a directory, is an error that wraps ErrExists.
 func lookAt(t *tree, d Directory) (exists bool, err error) {
 	for _, place := range append(d.ancestors(), d.path) {
 		info, err := t.Lstat(place)
@@ -145,15 +147,28 @@ func lookAt(t *tree, d Directory) (exists bool, err error) {
 		case !info.IsDir():
 			return false, fmt.Errorf("%w: %q is a %s, not a directory", ErrExists, place, kind(info))
 		}
-		inner, err := t.exists(place + "/" + metadata)
-		if err != nil && !errors.Is(err, fs.ErrPermission) {
-			return false, err
-		}
-		if inner {
-			return false, fmt.Errorf("%w: %q is the root of another share", ErrExists, place)
-		}
 	}
 	return true, nil
+}
+
+// outsideOtherShares fails with ErrExists if d is, or lies in, the root of a
+// share of another install. It is for directories that no volume has yet: what
+// a volume's pods put into it says nothing.
+func outsideOtherShares(t *tree, d Directory, exists bool) error {
+	places := d.ancestors()
+	if exists {
+		places = append(places, d.path)
+	}
+	for _, place := range places {
+		inner, err := t.exists(place + "/" + metadata)
+		if inner {
+			return fmt.Errorf("%w: %q is the root of another share", ErrExists, place)
+		}
+		if err != nil && !errors.Is(err, syscall.ENOTDIR) && !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+	}
+	return nil
 }
 
 func kind(info fs.FileInfo) string {

@@ -182,3 +182,20 @@ func TestAbandonLeavesContentAlone(t *testing.T) {
 	}
 	expectContent(t, s, "db/file", "somebody's")
 }
+
+func TestATenantCannotMakeItsVolumeUndeletable(t *testing.T) {
+	for name, remove := range map[string]func(*Share, Volume) error{
+		"Remove":  func(s *Share, v Volume) error { return s.Remove(t.Context(), v) },
+		"Archive": func(s *Share, v Volume) error { _, err := s.Archive(t.Context(), v); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShare(t, t.TempDir())
+			r := record(t, "pv-1", "a", "db")
+			mustMake(t, s, r, open777)
+			write(t, s, "db/.nfs-provisioner/x", "planted")
+			if err := remove(s, volume(r)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
