@@ -32,7 +32,7 @@ func TestRules(t *testing.T) {
 	want := strings.TrimSpace(`
 /persistentvolumes[]: get list watch create patch delete
 /persistentvolumeclaims[]: get list watch update
-storage.k8s.io/storageclasses[]: get list watch
+storage.k8s.io/storageclasses[]: list watch
 /nodes[]: get
 /events[]: create patch
 /namespaces[kube-system]: get`)
