@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -34,7 +35,20 @@ func TestMakeGivesOwnerAndGroup(t *testing.T) {
 	}
 	forEachFileSystem(t, func(t *testing.T, s *Share) {
 		uid, gid := uint32(1001), uint32(4294967294)
-		mustMake(t, s, record(t, "pv-1", "a", "a"), MakeOptions{Mode: 0o750 | fs.ModeSetgid, UID: &uid, GID: &gid})
+		r, options := record(t, "pv-1", "a", "a"), MakeOptions{Mode: 0o750 | fs.ModeSetgid, UID: &uid, GID: &gid}
+		if squashed(t, s) {
+			_, err := s.Make(t.Context(), r, options)
+			expectError(t, err, ErrOwnership)
+			for _, word := range []string{"nas:/export", "uid 1001 and gid 4294967294", "root_squash"} {
+				if !strings.Contains(err.Error(), word) {
+					t.Errorf("%q does not say %q", err, word)
+				}
+			}
+			expectAbsent(t, s, "a")
+			expectAbsent(t, s, recordPath(r.Directory))
+			return
+		}
+		mustMake(t, s, r, options)
 		info, err := os.Stat(filepath.Join(s.Mount, "a"))
 		if err != nil {
 			t.Fatal(err)
@@ -46,6 +60,25 @@ func TestMakeGivesOwnerAndGroup(t *testing.T) {
 			t.Errorf("mode is %v after the owner was changed", info.Mode())
 		}
 	})
+}
+
+// squashed says whether root is another user on a share's server.
+func squashed(t *testing.T, s *Share) bool {
+	t.Helper()
+	probe := filepath.Join(s.Mount, "probe")
+	if err := os.Mkdir(probe, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := os.Remove(probe); err != nil {
+			t.Error(err)
+		}
+	}()
+	err := os.Chown(probe, 1, 1)
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		t.Fatal(err)
+	}
+	return err != nil
 }
 
 func TestMakeAgainForTheSameVolumeEndsTheSame(t *testing.T) {

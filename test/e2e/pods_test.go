@@ -19,33 +19,39 @@ import (
 // NFS server would.
 func (e export) inspector() string { return "inspect-" + e.share }
 
+// makeStatic makes a claim, with a volume made by hand, for the root of an
+// export.
+func (s *suite) makeStatic(ctx context.Context, namespace, claim, volume string, e export, options ...string) error {
+	none, size := "", v1.ResourceList{v1.ResourceStorage: resource.MustParse("1Gi")}
+	modes := []v1.PersistentVolumeAccessMode{v1.ReadWriteMany}
+	pv := &v1.PersistentVolume{
+		ObjectMeta: metav1.ObjectMeta{Name: volume, Labels: map[string]string{label: "true"}},
+		Spec: v1.PersistentVolumeSpec{
+			Capacity: size, AccessModes: modes, MountOptions: options,
+			PersistentVolumeReclaimPolicy: v1.PersistentVolumeReclaimRetain,
+			ClaimRef:                      &v1.ObjectReference{Namespace: namespace, Name: claim},
+			PersistentVolumeSource:        v1.PersistentVolumeSource{NFS: &v1.NFSVolumeSource{Server: e.server, Path: e.path}},
+		},
+	}
+	if _, err := s.client.CoreV1().PersistentVolumes().Create(ctx, pv, metav1.CreateOptions{}); err != nil {
+		return err
+	}
+	pvc := &v1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{Name: claim},
+		Spec: v1.PersistentVolumeClaimSpec{
+			StorageClassName: &none, VolumeName: volume, AccessModes: modes,
+			Resources: v1.VolumeResourceRequirements{Requests: size},
+		},
+	}
+	_, err := s.client.CoreV1().PersistentVolumeClaims(namespace).Create(ctx, pvc, metav1.CreateOptions{})
+	return err
+}
+
 // startInspector makes the pod, without client-side caching so that it sees
 // what others do at once.
 func (s *suite) startInspector(ctx context.Context, e export) error {
 	name := e.inspector()
-	none, size := "", v1.ResourceList{v1.ResourceStorage: resource.MustParse("1Gi")}
-	modes := []v1.PersistentVolumeAccessMode{v1.ReadWriteMany}
-	volume := &v1.PersistentVolume{
-		ObjectMeta: metav1.ObjectMeta{Name: "e2e-" + name, Labels: map[string]string{label: "true"}},
-		Spec: v1.PersistentVolumeSpec{
-			Capacity: size, AccessModes: modes,
-			MountOptions:                  []string{"nfsvers=4.1", "noac", "lookupcache=none"},
-			PersistentVolumeReclaimPolicy: v1.PersistentVolumeReclaimRetain,
-			ClaimRef:                      &v1.ObjectReference{Namespace: home, Name: name},
-			PersistentVolumeSource:        v1.PersistentVolumeSource{NFS: &v1.NFSVolumeSource{Server: e.server, Path: e.path}},
-		},
-	}
-	if _, err := s.client.CoreV1().PersistentVolumes().Create(ctx, volume, metav1.CreateOptions{}); err != nil {
-		return err
-	}
-	claim := &v1.PersistentVolumeClaim{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: v1.PersistentVolumeClaimSpec{
-			StorageClassName: &none, VolumeName: volume.Name, AccessModes: modes,
-			Resources: v1.VolumeResourceRequirements{Requests: size},
-		},
-	}
-	if _, err := s.client.CoreV1().PersistentVolumeClaims(home).Create(ctx, claim, metav1.CreateOptions{}); err != nil {
+	if err := s.makeStatic(ctx, home, name, "e2e-"+name, e, "nfsvers=4.1", "noac", "lookupcache=none"); err != nil {
 		return err
 	}
 	grace := int64(0)

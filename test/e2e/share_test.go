@@ -1,0 +1,90 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// The behaviour of a share is one suite. Here it runs on every export, as a
+// node's kernel mounts it, with NFS 4.1 and 3.
+func TestShareBehavesTheSameOnEveryExport(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	p := pod("suite", forever)
+	root, no := int64(0), false // as the provisioner
+	p.Spec.SecurityContext = &v1.PodSecurityContext{RunAsUser: &root, RunAsNonRoot: &no}
+	p.Spec.Containers[0].SecurityContext = nil
+	p.Spec.Volumes = []v1.Volume{{Name: "work", VolumeSource: v1.VolumeSource{EmptyDir: &v1.EmptyDirVolumeSource{}}}}
+	p.Spec.Containers[0].VolumeMounts = []v1.VolumeMount{{Name: "work", MountPath: "/work"}}
+	var mounts []string
+	for _, e := range under.exports {
+		for version, options := range map[string][]string{"v4": {"nfsvers=4.1"}, "v3": {"nfsvers=3", "nolock"}} {
+			name := e.share + "-" + version
+			volume := s.unique(name)
+			if err := under.makeStatic(t.Context(), s.namespace, name, volume, e, options...); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { s.deleteVolume(volume) })
+			p.Spec.Volumes = append(p.Spec.Volumes, v1.Volume{Name: name, VolumeSource: v1.VolumeSource{
+				PersistentVolumeClaim: &v1.PersistentVolumeClaimVolumeSource{ClaimName: name},
+			}})
+			p.Spec.Containers[0].VolumeMounts = append(p.Spec.Containers[0].VolumeMounts, v1.VolumeMount{Name: name, MountPath: "/" + name})
+			mounts = append(mounts, "/"+name)
+		}
+	}
+	s.start(p)
+	program := s.buildShareSuite()
+	s.ready("suite")
+	s.upload(program, "suite", "/work/share.test")
+	slices.Sort(mounts)
+	out := s.in("suite", "cd /work && TMPDIR=/work SHARE_TEST_MOUNTS="+strings.Join(mounts, ":")+" ./share.test -test.v 2>&1 || echo FAILED")
+	for _, mount := range mounts {
+		if !strings.Contains(out, "/"+strings.TrimPrefix(mount, "/")+" (") {
+			t.Errorf("no test ran on %s", mount)
+		}
+	}
+	if strings.HasSuffix(out, "FAILED") {
+		t.Errorf("the suite failed:\n%s", out)
+	}
+	t.Logf("%d tests passed on %d mounts", strings.Count(out, "--- PASS"), len(mounts))
+}
+
+// buildShareSuite compiles the tests of package share for the nodes.
+func (s *scene) buildShareSuite() string {
+	s.Helper()
+	node, err := under.client.CoreV1().Nodes().Get(s.Context(), s.nodes()[0], metav1.GetOptions{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	program := filepath.Join(s.TempDir(), "share.test")
+	cmd := exec.CommandContext(s.Context(), "go", "test", "-c", "-ldflags", "-s -w", "-o", program, "../../internal/share")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+node.Status.NodeInfo.Architecture)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.Fatalf("compile the suite: %v\n%s", err, out)
+	}
+	return program
+}
+
+// upload copies a program into a pod.
+func (s *scene) upload(file, pod, to string) {
+	s.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		s.Fatal(err)
+	}
+	cmd := exec.CommandContext(s.Context(), "kubectl", "exec", "--stdin", "--namespace", s.namespace, pod, "--", "sh", "-c", "cat > "+to+" && chmod +x "+to)
+	cmd.Stdin = bytes.NewReader(data)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.Fatalf("upload %s: %v\n%s", to, err, out)
+	}
+}
