@@ -4,8 +4,12 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 	clientgotesting "k8s.io/client-go/testing"
@@ -82,4 +86,24 @@ func TestCheckAccessTellsAnAPIServerThatDoesNotAnswer(t *testing.T) {
 	if !errors.Is(err, away) || errors.Is(err, ErrNoPermission) {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestAnAPIServerThatIsAwayIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset(&v1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: metav1.NamespaceSystem, UID: "cluster-1"}})
+		allow(client, func(*authorizationv1.ResourceAttributes) bool { return true })
+		away := 3
+		client.PrependReactor("create", "selfsubjectaccessreviews", func(clientgotesting.Action) (bool, runtime.Object, error) {
+			away--
+			return away >= 0, nil, errors.New("connection refused")
+		})
+		r := &runner{Config: valid(), clients: clients{main: client}}
+		start := time.Now()
+		if err := r.awaitAPI(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took != 3*apiRetry || r.cluster != "cluster-1" {
+			t.Errorf("after %v the cluster is %q", took, r.cluster)
+		}
+	})
 }

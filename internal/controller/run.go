@@ -5,28 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	v1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
 	lib "sigs.k8s.io/sig-storage-lib-external-provisioner/v10/controller"
 
-	"github.com/nfs-provisioner/nfs-provisioner/internal/provision"
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
-)
-
-// placesPerWorker lets claims, deletions and what hangs from before have places
-// on a share without waiting for each other.
-const placesPerWorker = 2
-
-// Limits between two tries of a claim or volume that failed.
-const (
-	firstRetry = 500 * time.Millisecond
-	lastRetry  = time.Minute
 )
 
 // Run serves claims and volumes until ctx ends; then it finishes what is in
@@ -35,15 +21,30 @@ const (
 // work undone and the lease not released, if the lease is lost (ErrLeaseLost)
 // or what is in flight does not end in time.
 func Run(ctx context.Context, c Config) error {
-	if err := c.Validate(); err != nil {
-		return err
-	}
 	connections, err := newClients(c)
 	if err != nil {
 		return err
 	}
 	r := &runner{Config: c, clients: connections}
-	if err := r.prepare(ctx); err != nil {
+	if err := r.build(ctx); err != nil {
+		return err
+	}
+	if c.ListenAddress != "" {
+		server, err := newHealth(ctx, c.ListenAddress, r.live(), r.ready())
+		if err != nil {
+			return err
+		}
+		serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+		var group sync.WaitGroup
+		group.Go(func() {
+			if err := server.run(serving); err != nil {
+				klog.FromContext(ctx).Error(err, "Health is not served any more")
+			}
+		})
+		defer group.Wait()
+		defer stop()
+	}
+	if err := r.prepare(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
 	return r.run(ctx)
@@ -64,93 +65,6 @@ type runner struct {
 	gate    *gate
 	library *lib.ProvisionController
 	forget  workqueue.TypedInterface[*v1.PersistentVolume]
-}
-
-// prepare checks everything that can be checked before there is work, and
-// builds what does it.
-func (r *runner) prepare(ctx context.Context) error {
-	logger := klog.FromContext(ctx)
-	fence := func() error { return nil }
-	if r.LeaderElect {
-		var err error
-		if r.election, err = newElection(r.lease, r.Config); err != nil {
-			return err
-		}
-		fence = r.election.fence
-	}
-	problems := []error{checkAccess(ctx, r.main, r.Config)}
-	for _, location := range r.Shares {
-		s := share.New(location, share.Options{
-			Timeout: r.OperationTimeout, Places: placesPerWorker * r.Workers, Fence: fence,
-		})
-		r.shares = append(r.shares, s)
-		err := s.Check(ctx)
-		if errors.Is(err, share.ErrTimeout) {
-			logger.Error(err, "A share does not answer; its claims wait until it does")
-			continue
-		}
-		problems = append(problems, err)
-	}
-	if err := errors.Join(problems...); err != nil {
-		return err
-	}
-	system, err := r.main.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
-	if err != nil {
-		return fmt.Errorf("read the identity of the cluster from namespace %s: %w", metav1.NamespaceSystem, err)
-	}
-	r.cluster = string(system.UID)
-	if r.caches, err = newCaches(r.main); err != nil {
-		return fmt.Errorf("set up caches: %w", err)
-	}
-	r.gate = newGate(provision.New(provision.Config{
-		Shares:     r.shares,
-		Cluster:    r.cluster,
-		Claim:      r.liveClaim,
-		Volume:     r.volumeExists,
-		Class:      r.caches.class,
-		Unrecorded: r.caches.overlapping,
-	}), r.caches.volume)
-	r.forget = workqueue.NewTyped[*v1.PersistentVolume]()
-	r.library = r.newLibrary(logger)
-	if _, err := r.caches.volumes.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(o any) { r.volumeShown(o) },
-		UpdateFunc: func(_, o any) { r.volumeShown(o) },
-		DeleteFunc: r.volumeGone,
-	}); err != nil {
-		return fmt.Errorf("watch volumes: %w", err)
-	}
-	return nil
-}
-
-// newLibrary configures sig-storage-lib: no leader election, no giving up, no
-// deletion of what could not be saved, and a finalizer, so that a volume
-// deleted by hand takes its directory with it.
-func (r *runner) newLibrary(logger klog.Logger) *lib.ProvisionController {
-	return lib.NewProvisionController(logger, r.main, r.Provisioner, r.gate,
-		lib.AdditionalProvisionerNames(r.Additional),
-		lib.LeaderElection(false),
-		lib.Threadiness(r.Workers),
-		lib.ClaimsInformer(r.caches.claims),
-		lib.VolumesInformer(r.caches.volumes),
-		lib.ClassesInformer(r.caches.classes),
-		lib.FailedProvisionThreshold(0),
-		lib.FailedDeleteThreshold(0),
-		lib.RateLimiter(workqueue.NewTypedItemExponentialFailureRateLimiter[any](firstRetry, lastRetry)),
-		lib.CreateProvisionedPVLimiter(workqueue.NewTypedItemExponentialFailureRateLimiter[any](firstRetry, lastRetry)),
-		lib.AddFinalizer(true),
-	)
-}
-
-func (r *runner) liveClaim(ctx context.Context, namespace, name string) (*v1.PersistentVolumeClaim, error) {
-	return r.main.CoreV1().PersistentVolumeClaims(namespace).Get(ctx, name, metav1.GetOptions{})
-}
-
-func (r *runner) volumeExists(ctx context.Context, name string) (bool, error) {
-	_, err := r.main.CoreV1().PersistentVolumes().Get(ctx, name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // volumeShown: the API server has a volume that was in flight to it. One that
@@ -194,13 +108,6 @@ func (r *runner) run(ctx context.Context) error {
 				}
 			}
 		})
-	}
-	if r.ListenAddress != "" {
-		server, err := newHealth(ctx, r.ListenAddress, r.live(), r.ready())
-		if err != nil {
-			return err
-		}
-		start(server.run)
 	}
 	start(r.caches.start)
 	leading := make(chan struct{})

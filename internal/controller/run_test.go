@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -53,7 +54,7 @@ func start(t *testing.T, objects ...runtime.Object) *system {
 	c.Shares = []share.Location{{Name: "first", Server: "nas", Path: "/export", Mount: s.mount}}
 	r := &runner{Config: c, clients: clients{main: s.client, lease: s.client}}
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := r.prepare(ctx); err != nil {
+	if err := errors.Join(r.build(ctx), r.prepare(ctx)); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
@@ -252,7 +253,7 @@ func TestPrepareReportsEveryMountThatCannotBeUsed(t *testing.T) {
 		{Name: "second", Server: "nas", Path: "/b", Mount: "/nor/does/this"},
 	}
 	r := &runner{Config: c, clients: clients{main: client, lease: client}}
-	expectWords(t, r.prepare(t.Context()), "first", "/does/not/exist", "second", "/nor/does/this")
+	expectWords(t, r.build(t.Context()), "first", "/does/not/exist", "second", "/nor/does/this")
 }
 
 func TestTheLeaseIsNotReleasedWhileWorkIsInFlight(t *testing.T) {
@@ -266,7 +267,7 @@ func TestTheLeaseIsNotReleasedWhileWorkIsInFlight(t *testing.T) {
 	c.DrainTimeout = 10 * time.Millisecond
 	r := &runner{Config: c, clients: clients{main: client.Clientset, lease: client}}
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := r.prepare(ctx); err != nil {
+	if err := errors.Join(r.build(ctx), r.prepare(ctx)); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)

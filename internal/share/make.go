@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"syscall"
 )
@@ -134,70 +133,8 @@ func (s *Share) settle(t *tree, r Record, volume string, o MakeOptions) error {
 	return err
 }
 
-// lookAt says whether a directory is at d. A symlink there or above, or anything
-// that is not a directory, is an error that wraps ErrExists.
-func lookAt(t *tree, d Directory) (exists bool, err error) {
-	for _, place := range append(d.ancestors(), d.path) {
-		info, err := t.Lstat(place)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return false, nil
-		case err != nil:
-			return false, err
-		case !info.IsDir():
-			return false, fmt.Errorf("%w: %q is a %s, not a directory", ErrExists, place, kind(info))
-		}
-	}
-	return true, nil
-}
-
-// outsideOtherShares fails with ErrExists if d is, or lies in, the root of a
-// share of another install. It is for directories that no volume has yet: what
-// a volume's pods put into it says nothing.
-func outsideOtherShares(t *tree, d Directory, exists bool) error {
-	places := d.ancestors()
-	if exists {
-		places = append(places, d.path)
-	}
-	for _, place := range places {
-		inner, err := t.exists(place + "/" + metadata)
-		if inner {
-			return fmt.Errorf("%w: %q is the root of another share", ErrExists, place)
-		}
-		if err != nil && !errors.Is(err, syscall.ENOTDIR) && !errors.Is(err, fs.ErrPermission) {
-			return err
-		}
-	}
-	return nil
-}
-
-func kind(info fs.FileInfo) string {
-	switch {
-	case info.Mode()&fs.ModeSymlink != 0:
-		return "symbolic link"
-	case info.Mode().IsRegular():
-		return "file"
-	default:
-		return "special file"
-	}
-}
-
 // errNotEmpty is an ErrExists of a directory that has content.
 var errNotEmpty = fmt.Errorf("%w and has content that this volume did not write", ErrExists)
-
-// isEmpty says whether the directory at d has no content.
-func isEmpty(t *tree, d Directory) (bool, error) {
-	f, err := t.Open(d.path)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close() //nolint:errcheck // opened to read
-	_, err = f.ReadDir(1)
-	if errors.Is(err, io.EOF) {
-		return true, nil
-	}
-	return false, err
-}
 
 // makeDirectory makes d with its exact mode and owner. An empty directory in
 // its place is what an earlier attempt of ours left; one that has content was
@@ -243,29 +180,4 @@ func ids(o MakeOptions) string {
 	default:
 		return fmt.Sprintf("uid %d and gid %d", *o.UID, *o.GID)
 	}
-}
-
-// dress gives a folder owner and mode through an open handle, so that nothing
-// put in its place meanwhile can receive them.
-func dress(t *tree, place string, mode fs.FileMode, uid, gid *uint32) (err error) {
-	f, err := t.OpenDirectory(place)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	const unchanged = -1
-	owner, group := unchanged, unchanged
-	if uid != nil {
-		owner = int(*uid)
-	}
-	if gid != nil {
-		group = int(*gid)
-	}
-	if owner != unchanged || group != unchanged {
-		if err := f.Chown(owner, group); err != nil {
-			return err
-		}
-	}
-	// After chown, which clears setuid and setgid.
-	return f.Chmod(mode)
 }

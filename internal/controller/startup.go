@@ -1,0 +1,151 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/klog/v2"
+	lib "sigs.k8s.io/sig-storage-lib-external-provisioner/v10/controller"
+
+	"github.com/nfs-provisioner/nfs-provisioner/internal/provision"
+	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
+)
+
+// placesPerWorker lets claims, deletions and what hangs from before have places
+// on a share without waiting for each other.
+const placesPerWorker = 2
+
+// Limits between two tries of a claim or volume that failed.
+const (
+	firstRetry = 500 * time.Millisecond
+	lastRetry  = time.Minute
+)
+
+// apiRetry is the time between two tries to reach the API server at first.
+const apiRetry = 2 * time.Second
+
+// build makes what needs no API server, and checks the mounts.
+func (r *runner) build(ctx context.Context) error {
+	fence := func() error { return nil }
+	var err error
+	if r.LeaderElect {
+		if r.election, err = newElection(r.lease, r.Config); err != nil {
+			return err
+		}
+		fence = r.election.fence
+	}
+	if r.caches, err = newCaches(r.main); err != nil {
+		return fmt.Errorf("set up caches: %w", err)
+	}
+	var problems []error
+	for _, location := range r.Shares {
+		s := share.New(location, share.Options{
+			Timeout: r.OperationTimeout, Places: placesPerWorker * r.Workers, Fence: fence,
+		})
+		r.shares = append(r.shares, s)
+		err := s.Check(ctx)
+		if errors.Is(err, share.ErrTimeout) {
+			klog.FromContext(ctx).Error(err, "A share does not answer; its claims wait until it does")
+			continue
+		}
+		problems = append(problems, err)
+	}
+	return errors.Join(problems...)
+}
+
+// awaitAPI waits for the API server, checks our permissions and learns which
+// cluster this is. An API server that is away is no reason to end: the process
+// would only be started again, later each time.
+func (r *runner) awaitAPI(ctx context.Context) error {
+	err := wait.PollUntilContextCancel(ctx, apiRetry, true, func(ctx context.Context) (bool, error) {
+		err := r.greet(ctx)
+		if errors.Is(err, ErrNoPermission) {
+			return false, err
+		}
+		if err != nil {
+			klog.FromContext(ctx).Error(err, "The API server cannot be used yet; trying again", "every", apiRetry)
+		}
+		return err == nil, nil
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (r *runner) greet(ctx context.Context) error {
+	if err := checkAccess(ctx, r.main, r.Config); err != nil {
+		return err
+	}
+	system, err := r.main.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
+	if err != nil {
+		return fmt.Errorf("read the identity of the cluster from namespace %s: %w", metav1.NamespaceSystem, err)
+	}
+	r.cluster = string(system.UID)
+	return nil
+}
+
+// prepare waits until the API server can be used, and connects what does the
+// work. It returns no error when ctx ends first.
+func (r *runner) prepare(ctx context.Context) error {
+	if err := r.awaitAPI(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	r.gate = newGate(provision.New(provision.Config{
+		Shares:     r.shares,
+		Cluster:    r.cluster,
+		Claim:      r.liveClaim,
+		Volume:     r.volumeExists,
+		Class:      r.caches.class,
+		Unrecorded: r.caches.overlapping,
+	}), r.caches.volume)
+	r.forget = workqueue.NewTyped[*v1.PersistentVolume]()
+	r.library = r.newLibrary(klog.FromContext(ctx))
+	if _, err := r.caches.volumes.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(o any) { r.volumeShown(o) },
+		UpdateFunc: func(_, o any) { r.volumeShown(o) },
+		DeleteFunc: r.volumeGone,
+	}); err != nil {
+		return fmt.Errorf("watch volumes: %w", err)
+	}
+	return nil
+}
+
+// newLibrary configures sig-storage-lib: no leader election, no giving up, no
+// deletion of what could not be saved, and a finalizer, so that a volume
+// deleted by hand takes its directory with it.
+func (r *runner) newLibrary(logger klog.Logger) *lib.ProvisionController {
+	return lib.NewProvisionController(logger, r.main, r.Provisioner, r.gate,
+		lib.AdditionalProvisionerNames(r.Additional),
+		lib.LeaderElection(false),
+		lib.Threadiness(r.Workers),
+		lib.ClaimsInformer(r.caches.claims),
+		lib.VolumesInformer(r.caches.volumes),
+		lib.ClassesInformer(r.caches.classes),
+		lib.FailedProvisionThreshold(0),
+		lib.FailedDeleteThreshold(0),
+		lib.RateLimiter(workqueue.NewTypedItemExponentialFailureRateLimiter[any](firstRetry, lastRetry)),
+		lib.CreateProvisionedPVLimiter(workqueue.NewTypedItemExponentialFailureRateLimiter[any](firstRetry, lastRetry)),
+		lib.AddFinalizer(true),
+	)
+}
+
+func (r *runner) liveClaim(ctx context.Context, namespace, name string) (*v1.PersistentVolumeClaim, error) {
+	return r.main.CoreV1().PersistentVolumeClaims(namespace).Get(ctx, name, metav1.GetOptions{})
+}
+
+func (r *runner) volumeExists(ctx context.Context, name string) (bool, error) {
+	_, err := r.main.CoreV1().PersistentVolumes().Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}

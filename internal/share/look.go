@@ -1,0 +1,71 @@
+package share
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"syscall"
+)
+
+// lookAt says whether a directory is at d. A symlink there or above, or anything
+// that is not a directory, is an error that wraps ErrExists.
+func lookAt(t *tree, d Directory) (exists bool, err error) {
+	for _, place := range append(d.ancestors(), d.path) {
+		info, err := t.Lstat(place)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return false, nil
+		case err != nil:
+			return false, err
+		case !info.IsDir():
+			return false, fmt.Errorf("%w: %q is a %s, not a directory", ErrExists, place, kind(info))
+		}
+	}
+	return true, nil
+}
+
+// outsideOtherShares fails with ErrExists if d is, or lies in, the root of a
+// share of another install. It is for directories that no volume has yet: what
+// a volume's pods put into it says nothing.
+func outsideOtherShares(t *tree, d Directory, exists bool) error {
+	places := d.ancestors()
+	if exists {
+		places = append(places, d.path)
+	}
+	for _, place := range places {
+		inner, err := t.exists(place + "/" + metadata)
+		if inner {
+			return fmt.Errorf("%w: %q is the root of another share", ErrExists, place)
+		}
+		if err != nil && !errors.Is(err, syscall.ENOTDIR) && !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+	}
+	return nil
+}
+
+func kind(info fs.FileInfo) string {
+	switch {
+	case info.Mode()&fs.ModeSymlink != 0:
+		return "symbolic link"
+	case info.Mode().IsRegular():
+		return "file"
+	default:
+		return "special file"
+	}
+}
+
+// isEmpty says whether the directory at d has no content.
+func isEmpty(t *tree, d Directory) (bool, error) {
+	f, err := t.Open(d.path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close() //nolint:errcheck // opened to read
+	_, err = f.ReadDir(1)
+	if errors.Is(err, io.EOF) {
+		return true, nil
+	}
+	return false, err
+}
