@@ -89,7 +89,7 @@ func move(t *tree, from, to Directory) error {
 			return err
 		}
 	}
-	err := t.Rename(from.path, to.path)
+	err := t.Move(from.path, to.path)
 	if err == nil {
 		return nil
 	}

@@ -225,3 +225,30 @@ func TestNothingIsMovedByAProcessThatMayNoLongerWrite(t *testing.T) {
 		}
 	})
 }
+
+// A leader that was stopped between asking for its lease and the step itself
+// may move the directory that another leader has given to another volume since.
+func TestWhatWasMovedAfterTheLeaseWasLostIsPutBack(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		for name, end := range map[string]func(Volume) error{
+			"remove":  func(v Volume) error { return s.Remove(t.Context(), v) },
+			"archive": func(v Volume) error { _, err := s.Archive(t.Context(), v); return err },
+		} {
+			r := record(t, "pv-"+name, name, "team/"+name)
+			mustMake(t, s, r, open777)
+			write(t, s, "team/"+name+"/file", "another volume's by now")
+			s.options.Fence = func() error {
+				if _, err := os.Lstat(filepath.Join(s.Mount, "team", name)); err != nil {
+					return errFenced
+				}
+				return nil
+			}
+			expectError(t, end(volume(r)), errFenced)
+			s.options.Fence = func() error { return nil }
+			expectContent(t, s, "team/"+name+"/file", "another volume's by now")
+			if _, err := os.Lstat(filepath.Join(s.Mount, recordPath(r.Directory))); err != nil {
+				t.Errorf("its record: %v", err)
+			}
+		}
+	})
+}

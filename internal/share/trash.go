@@ -86,7 +86,7 @@ func discard(s *Share, t *tree, v Volume) (trashed bool, err error) {
 		if taken {
 			return false, fmt.Errorf("%w: %q was made again after it was moved to %s; remove one of them by hand", ErrNotOurs, v.Directory, bin)
 		}
-		if err := t.Rename(v.Directory.path, bin); err != nil {
+		if err := t.Move(v.Directory.path, bin); err != nil {
 			return false, err
 		}
 	}

@@ -47,6 +47,25 @@ func (t *tree) Rename(name, to string) error {
 	return t.changing(func() error { return t.root.Rename(name, to) })
 }
 
+// Move renames a directory to a name that is free. A process that was stopped
+// between asking the fence and the step may have moved what is another
+// volume's by now; so the fence is asked once more, and if this process may not
+// write any more, the directory is put back.
+func (t *tree) Move(name, to string) error {
+	if err := t.Rename(name, to); err != nil {
+		return err
+	}
+	lost := t.fence()
+	if lost == nil {
+		return nil
+	}
+	taken, err := t.exists(name)
+	if err == nil && !taken {
+		err = t.root.Rename(to, name)
+	}
+	return errors.Join(lost, err)
+}
+
 // Remove removes a file, or a directory that is empty.
 func (t *tree) Remove(name string) error {
 	return t.changing(func() error { return t.root.Remove(name) })
