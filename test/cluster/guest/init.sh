@@ -30,6 +30,8 @@ mount -t tmpfs tmpfs /tmp
 mount -t tmpfs tmpfs /var/tmp
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 umount -l /oldroot
+# The cluster's own folder may be below one that is hidden now.
+[ -e "$CLUSTER_DIR/run" ] || { mkdir -p "$CLUSTER_DIR" && mount -r -t hostfs -o "$CLUSTER_DIR" hostfs "$CLUSTER_DIR"; }
 mkdir -p /run/lock /run/logs
 chmod 1777 /tmp /var/tmp /run/lock
 
