@@ -75,10 +75,10 @@ func (r *runner) awaitAPI(ctx context.Context) error {
 		}
 		return err == nil, nil
 	})
-	if ctx.Err() != nil {
-		return nil
+	if errors.Is(err, ErrNoPermission) {
+		return err
 	}
-	return err
+	return nil // it can be used, or ctx has ended
 }
 
 func (r *runner) greet(ctx context.Context) error {
