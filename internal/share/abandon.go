@@ -39,7 +39,7 @@ func (s *Share) abandon(t *tree, r Record) error {
 	case owner.Returned:
 		return release(t, owner)
 	case !owner.Existing:
-		err := t.Remove(r.Directory.path)
+		err := t.Rmdir(r.Directory.path)
 		if notEmpty(err) {
 			return release(t, owner)
 		}

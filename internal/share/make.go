@@ -103,7 +103,7 @@ func (s *Share) makeNew(t *tree, r Record, o MakeOptions) (Record, error) {
 		return r, nil
 	}
 	if !exists && !errors.Is(err, ErrExists) {
-		if left := t.Remove(r.Directory.path); left != nil && !errors.Is(left, fs.ErrNotExist) {
+		if left := t.Rmdir(r.Directory.path); left != nil && !errors.Is(left, fs.ErrNotExist) {
 			// The record stays for as long as something of ours may be there.
 			return Record{}, errors.Join(err, left)
 		}

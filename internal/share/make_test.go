@@ -243,3 +243,22 @@ func TestMakeNeverGuessesAtADamagedRecord(t *testing.T) {
 		}
 	})
 }
+
+// Where a folder of records was a moment ago there may be a record now, made by
+// another client of the export.
+func TestTidyingTheRecordsNeverRemovesARecord(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		mustMake(t, s, record(t, "pv-1", "a", "x"), open777)
+		root, err := s.open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		pruneAbove(root, directory(t, "x/y"))
+		if pruneBelow(root, recordPath(directory(t, "x"))) {
+			t.Error("a record was taken for an empty folder")
+		}
+		if _, err := readRecord(root, directory(t, "x")); err != nil {
+			t.Errorf("the record is gone: %v", err)
+		}
+	})
+}

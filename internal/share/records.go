@@ -139,7 +139,7 @@ func removeRecord(t *tree, d Directory) error {
 func pruneAbove(t *tree, d Directory) {
 	above := d.ancestors()
 	for i := len(above) - 1; i >= 0; i-- {
-		if t.Remove(recordsFolder+"/"+above[i]) != nil {
+		if t.Rmdir(recordsFolder+"/"+above[i]) != nil {
 			return
 		}
 	}
@@ -148,7 +148,7 @@ func pruneAbove(t *tree, d Directory) {
 // pruneBelow removes a folder of the records' tree if no record is in it, and
 // says whether it is gone.
 func pruneBelow(t *tree, folder string) bool {
-	err := t.Remove(folder)
+	err := t.Rmdir(folder)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return true
 	}
@@ -161,7 +161,7 @@ func pruneBelow(t *tree, folder string) bool {
 			return false
 		}
 	}
-	return t.Remove(folder) == nil
+	return t.Rmdir(folder) == nil
 }
 
 // writeRecord writes r, complete and synced, to a file that nobody reads.

@@ -82,7 +82,7 @@ func removeTree(ctx context.Context, t *tree, place string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", place, err)
 		}
-		err = t.Remove(place)
+		err = t.Rmdir(place)
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}

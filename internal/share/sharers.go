@@ -92,5 +92,5 @@ func unshare(t *tree, r Record) error {
 	for _, entry := range entries {
 		problems = append(problems, t.Remove(folder+"/"+entry.Name()))
 	}
-	return errors.Join(append(problems, t.Remove(folder))...)
+	return errors.Join(append(problems, t.Rmdir(folder))...)
 }

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // A tree is a share's root. Every step that changes something first asks
@@ -66,9 +69,25 @@ func (t *tree) Move(name, to string) error {
 	return errors.Join(lost, err)
 }
 
-// Remove removes a file, or a directory that is empty.
+// Remove removes a file.
 func (t *tree) Remove(name string) error {
 	return t.changing(func() error { return t.root.Remove(name) })
+}
+
+// Rmdir removes a directory that is empty, and never anything else: where a
+// folder of records was a moment ago there may be another volume's record now.
+func (t *tree) Rmdir(name string) error {
+	return t.changing(func() (err error) {
+		parent, err := t.root.Open(path.Dir(name))
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, parent.Close()) }()
+		if err := unix.Unlinkat(int(parent.Fd()), path.Base(name), unix.AT_REMOVEDIR); err != nil {
+			return &fs.PathError{Op: "rmdir", Path: name, Err: err}
+		}
+		return nil
+	})
 }
 
 // Create makes a file that is not there.

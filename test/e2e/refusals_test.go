@@ -140,7 +140,7 @@ func (s *scene) shareWithout(e export) string {
 	s.Helper()
 	var lines []string
 	for line := range strings.SplitSeq(s.look(e, "find "+inspectorRoot+" ! -path '*/tmp/*' 2>/dev/null | sort"), "\n") {
-		if strings.Contains(line, s.namespace) || !strings.Contains(line, "e2e-") {
+		if strings.Contains(line, s.namespace) || !strings.Contains(line, "e2e-") && !strings.Contains(line, shareSuite) {
 			lines = append(lines, line)
 		}
 	}
