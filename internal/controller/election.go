@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/uuid"
@@ -113,6 +112,4 @@ func (e *election) fence() error {
 
 // healthy fails when this process leads but its lease has not been renewed for
 // so long that it should have ended by itself.
-func (e *election) healthy() error { return e.elector.Check(e.tolerance()) }
-
-func (e *election) tolerance() time.Duration { return e.config.LeaseDuration }
+func (e *election) healthy() error { return e.elector.Check(e.config.LeaseDuration) }

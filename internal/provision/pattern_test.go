@@ -32,15 +32,19 @@ func TestPatternRendersEveryVariable(t *testing.T) {
 		"${.PVC.annotations.dir}":                     "a/b",
 		"${.PVC.annotations.evil}":                    "../x", // judged by share.ParseDirectory
 	} {
-		t.Run(text, func(t *testing.T) {
-			p, err := ParsePattern(text)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, err := p.Render(labelled(), "pvc-1"); err != nil || got != want {
-				t.Errorf("got %q, %v; want %q", got, err, want)
-			}
-		})
+		t.Run(text, func(t *testing.T) { expectRendered(t, text, want) })
+	}
+}
+
+// expectRendered parses a pattern and renders it for the labelled claim.
+func expectRendered(t *testing.T, text, want string) {
+	t.Helper()
+	p, err := ParsePattern(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.Render(labelled(), "pvc-1"); err != nil || got != want {
+		t.Errorf("got %q, %v; want %q", got, err, want)
 	}
 }
 
@@ -56,15 +60,7 @@ func TestPatternTakesTheFallbackOnlyWhereThereIsNoValue(t *testing.T) {
 		"${.PVC.name:-unused}":               "db",
 		"${.PVC.labels.none:-a}-${.PV.name}": "a-pvc-1",
 	} {
-		t.Run(text, func(t *testing.T) {
-			p, err := ParsePattern(text)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, err := p.Render(labelled(), "pvc-1"); err != nil || got != want {
-				t.Errorf("got %q, %v; want %q", got, err, want)
-			}
-		})
+		t.Run(text, func(t *testing.T) { expectRendered(t, text, want) })
 	}
 }
 

@@ -134,7 +134,7 @@ func merge(some, more map[string]string) map[string]string {
 // with is the same scene for a subtest.
 func (s *scene) with(t *testing.T) *scene { return &scene{t, s.namespace} }
 
-// gone waits until an object of the scene is.
+// claimGone waits until a claim of the scene is gone.
 func (s *scene) claimGone(name string) {
 	s.Helper()
 	s.eventually("claim "+name+" gone", func(ctx context.Context) (bool, string, error) {

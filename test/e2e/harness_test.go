@@ -189,10 +189,6 @@ func directory(e export, pv *v1.PersistentVolume) string {
 	return inspectorRoot + strings.TrimPrefix(pv.Spec.NFS.Path, strings.TrimSuffix(e.path, "/"))
 }
 
-// contextForCleanup is for what must happen when a test's own context has
-// ended.
-func contextForCleanup() context.Context { return context.Background() }
-
 // eventuallyGone waits until nothing is at a place of an export.
 func (s *scene) eventuallyGone(e export, place string) {
 	s.Helper()

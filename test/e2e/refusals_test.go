@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -153,7 +154,7 @@ func (s *scene) shareWithout(e export) string {
 // clean removes what a scene made by hand on an export.
 func (s *scene) clean(e export) {
 	s.Helper()
-	if _, err := command(contextForCleanup(), "kubectl", "exec", "--namespace", home, e.inspector(), "--", "sh", "-c", "rm -rf "+inspectorRoot+"/"+s.namespace+"*"); err != nil {
+	if _, err := command(context.Background(), "kubectl", "exec", "--namespace", home, e.inspector(), "--", "sh", "-c", "rm -rf "+inspectorRoot+"/"+s.namespace+"*"); err != nil {
 		s.Error(err)
 	}
 }

@@ -143,7 +143,7 @@ func (s *scene) allow(account string) {
 		s.Fatal(err)
 	}
 	s.Cleanup(func() {
-		ctx := contextForCleanup()
+		ctx := context.Background()
 		if err := under.client.RbacV1().ClusterRoleBindings().Delete(ctx, role.Name, metav1.DeleteOptions{}); err != nil {
 			s.Error(err)
 		}
