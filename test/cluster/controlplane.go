@@ -9,15 +9,47 @@ import (
 	"time"
 )
 
+const (
+	etcdURL       = "http://127.0.0.1:2379"
+	apiServerRole = "kube-apiserver"
+)
+
 // startControlPlane starts etcd, the API server, and what works on it.
 func (c *cluster) startControlPlane(s settings) error {
-	const etcdURL = "http://127.0.0.1:2379"
 	// What etcd holds does not outlive the cluster, so it need not be on disk.
 	if _, err := c.start("etcd", []string{c.bin("etcd"), "--data-dir", c.run("etcd"), "--unsafe-no-fsync",
 		"--listen-client-urls", etcdURL, "--advertise-client-urls", etcdURL, "--log-level", "warn"}); err != nil {
 		return err
 	}
-	apiserver, err := c.start("kube-apiserver", append([]string{c.bin("kube-apiserver"),
+	if err := c.startAPIServer(s); err != nil {
+		return err
+	}
+	if _, err := c.start("kube-controller-manager", []string{c.bin("kube-controller-manager"),
+		"--kubeconfig=" + c.kubeconfig("controller-manager"),
+		"--authentication-kubeconfig=" + c.kubeconfig("controller-manager"),
+		"--authorization-kubeconfig=" + c.kubeconfig("controller-manager"),
+		"--use-service-account-credentials=true",
+		"--service-account-private-key-file=" + c.pki("service-account.key"),
+		"--root-ca-file=" + c.pki("ca.crt"),
+		"--leader-elect=false",
+		"--kube-api-qps=1000", "--kube-api-burst=2000",
+		"--controllers=*,-node-ipam-controller", // the nodes know their pods' addresses
+	}); err != nil {
+		return err
+	}
+	_, err := c.start("kube-scheduler", []string{c.bin("kube-scheduler"),
+		"--kubeconfig=" + c.kubeconfig("scheduler"),
+		"--authentication-kubeconfig=" + c.kubeconfig("scheduler"),
+		"--authorization-kubeconfig=" + c.kubeconfig("scheduler"),
+		"--leader-elect=false",
+		"--kube-api-qps=1000", "--kube-api-burst=2000",
+	})
+	return err
+}
+
+// startAPIServer starts the API server; what it serves is in etcd.
+func (c *cluster) startAPIServer(s settings) error {
+	apiserver, err := c.start(apiServerRole, append([]string{c.bin("kube-apiserver"),
 		"--etcd-servers=" + etcdURL,
 		"--bind-address=0.0.0.0", "--secure-port=443", "--advertise-address=" + hostAddress,
 		"--tls-cert-file=" + c.pki("apiserver.crt"), "--tls-private-key-file=" + c.pki("apiserver.key"),
@@ -43,30 +75,7 @@ func (c *cluster) startControlPlane(s settings) error {
 	if err != nil {
 		return err
 	}
-	if err := apiserver.await(2*time.Minute, api.ready); err != nil {
-		return err
-	}
-	if _, err := c.start("kube-controller-manager", []string{c.bin("kube-controller-manager"),
-		"--kubeconfig=" + c.kubeconfig("controller-manager"),
-		"--authentication-kubeconfig=" + c.kubeconfig("controller-manager"),
-		"--authorization-kubeconfig=" + c.kubeconfig("controller-manager"),
-		"--use-service-account-credentials=true",
-		"--service-account-private-key-file=" + c.pki("service-account.key"),
-		"--root-ca-file=" + c.pki("ca.crt"),
-		"--leader-elect=false",
-		"--kube-api-qps=1000", "--kube-api-burst=2000",
-		"--controllers=*,-node-ipam-controller", // the nodes know their pods' addresses
-	}); err != nil {
-		return err
-	}
-	_, err = c.start("kube-scheduler", []string{c.bin("kube-scheduler"),
-		"--kubeconfig=" + c.kubeconfig("scheduler"),
-		"--authentication-kubeconfig=" + c.kubeconfig("scheduler"),
-		"--authorization-kubeconfig=" + c.kubeconfig("scheduler"),
-		"--leader-elect=false",
-		"--kube-api-qps=1000", "--kube-api-burst=2000",
-	})
-	return err
+	return apiserver.await(2*time.Minute, api.ready)
 }
 
 // startDNS starts CoreDNS, which the pods' resolv.conf names.

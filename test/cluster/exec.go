@@ -56,5 +56,8 @@ func (c *cluster) environment(s settings) map[string]string {
 		"NFS_ROOT_SQUASH_EXPORTS":    exports(squashExport, s.Nodes),
 		"NFS_NO_ROOT_SQUASH_EXPORTS": exports(noSquashExport, s.Nodes),
 		"TEST_IMAGE":                 busyboxImage,
+
+		// Without blanks, for newCluster refuses them.
+		"CLUSTER_CONTROL": c.bin("cluster") + " --state " + c.dir,
 	}
 }

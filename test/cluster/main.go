@@ -37,7 +37,8 @@ var commands = []command{
 	{"load", "FILE.tar...", "import images (docker-archive) into every node", runLoad},
 	{"exec", "-- COMMAND ARGUMENTS...", "run a command with the cluster's network and environment", runExec},
 	{"node", "N -- COMMAND ARGUMENTS...", "run a command as root on node N itself", runNode},
-	{"nfs", "start|stop|kill", "control nfs-ganesha, for tests of an outage", runNFS},
+	{"nfs", actions, "control nfs-ganesha, for tests of an outage", ganesha.run},
+	{"api", actions, "control kube-apiserver, likewise; what it serves stays in etcd", apiServer.run},
 	{"status", "", "say what runs; exit code 1 unless all of it does", runStatus},
 	{"logs", "DIR", "copy all logs into a directory", runLogs},
 	{"down", "", "stop the cluster and delete it; what was built is kept", runDown},
@@ -89,7 +90,7 @@ func run(state, name string, args []string) error {
 func usage(flags *flag.FlagSet) {
 	fmt.Fprint(os.Stderr, "usage: cluster [--state DIR] COMMAND\n\n")
 	for _, c := range commands {
-		fmt.Fprintf(os.Stderr, "  %-32s %s\n", c.name+" "+c.arguments, c.summary)
+		fmt.Fprintf(os.Stderr, "  %-36s %s\n", c.name+" "+c.arguments, c.summary)
 	}
 	fmt.Fprintln(os.Stderr)
 	flags.PrintDefaults()

@@ -24,46 +24,6 @@ func exports(path string, nodes int) string {
 
 const ganeshaRole = "nfs-ganesha"
 
-func runNFS(c *cluster, args []string) error {
-	if len(args) != 1 {
-		return errUsage
-	}
-	if err := c.mustRun(); err != nil {
-		return err
-	}
-	switch args[0] {
-	case "start":
-		if _, ok := c.findRole(ganeshaRole); ok {
-			return nil
-		}
-		return c.startGanesha()
-	case "stop":
-		return c.endGanesha(syscall.SIGTERM)
-	case "kill":
-		return c.endGanesha(syscall.SIGKILL)
-	}
-	return errUsage
-}
-
-// endGanesha sends a signal and waits until the server is gone.
-func (c *cluster) endGanesha(signal syscall.Signal) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	server, ok := c.findRole(ganeshaRole)
-	if !ok {
-		return nil
-	}
-	if err := syscall.Kill(server.pid, signal); err != nil {
-		return fmt.Errorf("signal nfs-ganesha: %w", err)
-	}
-	return poll(ctx, nil, func(context.Context) error {
-		if p, ok := c.findRole(ganeshaRole); ok {
-			return fmt.Errorf("nfs-ganesha (process %d) still runs", p.pid)
-		}
-		return nil
-	})
-}
-
 // startNFS starts nfs-ganesha and the portmapper that version 3 needs.
 func (c *cluster) startNFS() error {
 	if err := c.makeDirs(c.nfs("run", "ganesha"), c.nfs("lib"), c.nfs("squash"), c.nfs("root")); err != nil {

@@ -179,6 +179,9 @@ func (c *cluster) start(role string, argv []string, options ...func(*exec.Cmd)) 
 		return nil, err
 	}
 	defer output.Close()
+	if err := keepOpenFiles(); err != nil {
+		return nil, err
+	}
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.Dir = c.run()
@@ -196,6 +199,21 @@ func (c *cluster) start(role string, argv []string, options ...func(*exec.Cmd)) 
 		close(d.done)
 	}()
 	return d, nil
+}
+
+// keepOpenFiles keeps what our caller has left open, such as a lock that ends
+// with the command, from the processes that outlive us.
+func keepOpenFiles() error {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
+	}
+	return nil
 }
 
 // daemonEnvironment is all that the daemons get: nothing of the user's shell

@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
+	"os/exec"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -50,5 +53,32 @@ func TestPoll(t *testing.T) {
 	defer cancel()
 	if err := poll(ctx, nil, func(context.Context) error { return notYet }); !errors.Is(err, notYet) {
 		t.Errorf("poll out of time = %v, want the last error in it", err)
+	}
+}
+
+func TestDaemonsInheritNoOpenFile(t *testing.T) {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	// As our caller leaves it to us.
+	inherited, err := syscall.Dup(int(writer.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(writer.Close(), keepOpenFiles()); err != nil {
+		t.Fatal(err)
+	}
+	daemon := exec.Command("sleep", "600")
+	if err := daemon.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = errors.Join(daemon.Process.Kill(), daemon.Wait()) }()
+	if err := errors.Join(syscall.Close(inherited), reader.SetReadDeadline(time.Now().Add(10*time.Second))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reader.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("read from a pipe that nobody has open any more = %v", err)
 	}
 }

@@ -49,17 +49,15 @@ func runUp(c *cluster, args []string) error {
 	return nil
 }
 
-// runs says whether a cluster is up and works, and with what settings. An NFS
-// server that was stopped by "nfs stop" is started for that.
+// runs says whether a cluster is up and works, and with what settings. What
+// "nfs" and "api" did to a server is undone for that.
 func (c *cluster) runs() (settings, bool) {
 	s, err := c.settings()
 	if err != nil {
 		return s, false
 	}
-	if missing, err := c.missingRoles(s); err == nil && slices.Equal(missing, []string{ganeshaRole}) {
-		if c.startGanesha() != nil {
-			return s, false
-		}
+	if c.repair(s) != nil {
+		return s, false
 	}
 	return s, c.healthy(s) == nil
 }
@@ -183,7 +181,7 @@ func (c *cluster) nfsdListens(ctx context.Context, s settings) error {
 
 // roles are all processes that a cluster with these settings has.
 func (s settings) roles() []string {
-	roles := []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "coredns", "rpcbind", ganeshaRole}
+	roles := []string{"etcd", apiServerRole, "kube-controller-manager", "kube-scheduler", "coredns", "rpcbind", ganeshaRole}
 	for n := 1; n <= s.Nodes; n++ {
 		roles = append(roles, nodeName(n))
 	}
