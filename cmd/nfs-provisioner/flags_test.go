@@ -37,7 +37,7 @@ func TestFlagsHaveTheirDocumentedDefaults(t *testing.T) {
 	want := controller.Config{
 		Version: version, Provisioner: "example.com/nfs",
 		Shares:           []share.Location{{Name: "a", Server: "nas", Path: "/export", Mount: "/mnt"}},
-		OperationTimeout: 30 * time.Second, Workers: 16, QPS: -1, ListenAddress: ":8080",
+		OperationTimeout: 30 * time.Second, InventoryInterval: 10 * time.Minute, Workers: 16, QPS: -1, ListenAddress: ":8080",
 		LeaderElect: true, LeaseNamespace: "default", LeaseName: "example.com-nfs",
 		LeaseDuration: o.config.LeaseDuration, RenewDeadline: o.config.RenewDeadline, RetryPeriod: o.config.RetryPeriod,
 		DrainTimeout: o.config.DrainTimeout,
@@ -57,6 +57,8 @@ func TestEveryFlagSetsWhatItSays(t *testing.T) {
 		"a second share": {[]string{"--share=name=b,server=n,path=/b,mount=/b"}, func(c controller.Config) bool {
 			return len(c.Shares) == 2 && c.Shares[0].Name == "a" && c.Shares[1].Name == "b"
 		}},
+		"inventory interval": {[]string{"--inventory-interval=1m"}, func(c controller.Config) bool { return c.InventoryInterval == time.Minute }},
+		"retention dry run":  {[]string{"--archive-retention-dry-run"}, func(c controller.Config) bool { return c.ArchiveRetentionDryRun }},
 		"operation timeout":  {[]string{"--operation-timeout=5s"}, func(c controller.Config) bool { return c.OperationTimeout == 5*time.Second }},
 		"workers":            {[]string{"--workers=3"}, func(c controller.Config) bool { return c.Workers == 3 }},
 		"requests a second":  {[]string{"--kube-api-qps=50", "--kube-api-burst=100"}, func(c controller.Config) bool { return c.QPS == 50 && c.Burst == 100 }},

@@ -24,6 +24,9 @@ const (
 
 // run is the program without its process.
 func run(arguments, environment []string, out, complaints io.Writer) int {
+	if len(arguments) > 0 && arguments[0] == inventoryCommand {
+		return list(arguments[1:], environment, out, complaints)
+	}
 	o, err := parse(arguments, environment)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):

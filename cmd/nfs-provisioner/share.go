@@ -58,6 +58,30 @@ func (s *shares) Set(value string) error {
 	return nil
 }
 
+// sharesVariable holds shares, one a line, for when no --share is given. A
+// command that is run in the provisioner's container finds them there.
+const sharesVariable = "NFS_SHARES"
+
+// read takes the shares of the environment.
+func (s *shares) read(env map[string]string) error {
+	for line := range strings.Lines(env[sharesVariable]) {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		if err := s.Set(line); err != nil {
+			return fmt.Errorf("environment variable %s: %q: %w", sharesVariable, line, err)
+		}
+	}
+	if len(*s) > 0 {
+		return nil
+	}
+	legacy, given, err := legacyShare(env["NFS_SERVER"], env["NFS_PATH"])
+	if err == nil && given {
+		*s = append(*s, legacy)
+	}
+	return err
+}
+
 // legacyShare is the share that NFS_SERVER and NFS_PATH describe, if they do.
 func legacyShare(server, path string) (share.Location, bool, error) {
 	switch {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"slices"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -15,18 +14,17 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 
-	"github.com/nfs-provisioner/nfs-provisioner/internal/provision"
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
 )
 
 // resync is how often everything is looked at again without a change.
 const resync = 15 * time.Minute
 
-// Indexes of volumes that have no record on a share: by their own path on
-// their server, and by every path above it.
+// Indexes of volumes: by their own path on their server, and by every path above
+// it.
 const (
-	unrecordedAt    = "unrecorded-at"
-	unrecordedBelow = "unrecorded-below"
+	volumesAt    = "at"
+	volumesBelow = "below"
 )
 
 // caches are the objects that we read, kept current by watches.
@@ -46,8 +44,8 @@ func newCaches(client kubernetes.Interface) (*caches, error) {
 		classes: factory.Storage().V1().StorageClasses().Informer(),
 	}
 	err := c.volumes.AddIndexers(cache.Indexers{
-		unrecordedAt:    func(o any) ([]string, error) { at, _ := unrecorded(o); return at, nil },
-		unrecordedBelow: func(o any) ([]string, error) { _, below := unrecorded(o); return below, nil },
+		volumesAt:    func(o any) ([]string, error) { at, _ := places(o); return at, nil },
+		volumesBelow: func(o any) ([]string, error) { _, below := places(o); return below, nil },
 	})
 	return c, err
 }
@@ -95,12 +93,12 @@ func (c *caches) class(name string) (*storagev1.StorageClass, error) {
 	return class, nil
 }
 
-// overlapping lists volumes without a record that use the directory, one above
-// or one below it. Volumes of the share's root, such as the one by which this
-// process mounts it, overlap nothing.
-func (c *caches) overlapping(on share.Location, d share.Directory) ([]string, error) {
+// overlapping lists volumes that use the directory, one above or one below it.
+// Volumes of the share's root, such as the one by which this process mounts it,
+// overlap nothing.
+func (c *caches) overlapping(on share.Location, d share.Directory) ([]*v1.PersistentVolume, error) {
 	full := on.FullPath(d)
-	var names []string
+	var volumes []*v1.PersistentVolume
 	lookUp := func(index, place string) error {
 		objects, err := c.volumes.GetIndexer().ByIndex(index, key(on.Server, place))
 		if err != nil {
@@ -108,7 +106,7 @@ func (c *caches) overlapping(on share.Location, d share.Directory) ([]string, er
 		}
 		for _, o := range objects {
 			if volume, ok := o.(*v1.PersistentVolume); ok {
-				names = append(names, volume.Name)
+				volumes = append(volumes, volume)
 			}
 		}
 		return nil
@@ -117,23 +115,28 @@ func (c *caches) overlapping(on share.Location, d share.Directory) ([]string, er
 		if len(place) <= len(on.Path) {
 			continue
 		}
-		if err := lookUp(unrecordedAt, place); err != nil {
+		if err := lookUp(volumesAt, place); err != nil {
 			return nil, err
 		}
 	}
-	if err := lookUp(unrecordedBelow, full); err != nil {
-		return nil, err
-	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
+	return volumes, lookUp(volumesBelow, full)
 }
 
-func unrecorded(object any) (at, below []string) {
+// all lists every volume.
+func (c *caches) all() []*v1.PersistentVolume {
+	var volumes []*v1.PersistentVolume
+	for _, o := range c.volumes.GetStore().List() {
+		if volume, ok := o.(*v1.PersistentVolume); ok {
+			volumes = append(volumes, volume)
+		}
+	}
+	return volumes
+}
+
+// places are the keys of a volume in the indexes.
+func places(object any) (at, below []string) {
 	volume, ok := object.(*v1.PersistentVolume)
 	if !ok || volume.Spec.NFS == nil {
-		return nil, nil
-	}
-	if _, recorded := volume.Annotations[provision.AnnotationDirectory]; recorded {
 		return nil, nil
 	}
 	server, place := volume.Spec.NFS.Server, path.Clean(volume.Spec.NFS.Path)

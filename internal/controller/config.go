@@ -31,7 +31,12 @@ type Config struct {
 	Burst      int
 	Kubeconfig string // "" inside a cluster
 
-	ListenAddress string // of /healthz and /readyz, "" for none
+	// InventoryInterval is the time between two looks at all that is on a share.
+	InventoryInterval time.Duration
+	// ArchiveRetentionDryRun: archives that are too old are logged, not removed.
+	ArchiveRetentionDryRun bool
+
+	ListenAddress string // of /metrics, /healthz and /readyz, "" for none
 
 	LeaderElect    bool
 	LeaseNamespace string
@@ -60,17 +65,12 @@ func (c Config) Validate() error {
 	if slices.Contains(c.Additional, c.Provisioner) {
 		wrong("--additional-provisioner-names repeats the provisioner's own name %q", c.Provisioner)
 	}
-	if len(c.Shares) == 0 {
-		wrong("there is no share; give --share name=NAME,server=HOST,path=/export,mount=/mount, or set NFS_SERVER and NFS_PATH")
-	}
-	for i, s := range c.Shares {
-		problems = append(problems, validateShare(s, c.Shares[:i]))
-	}
+	problems = append(problems, c.ValidateShares())
 	for _, d := range []struct {
 		flag  string
 		value time.Duration
 	}{
-		{"--operation-timeout", c.OperationTimeout},
+		{"--inventory-interval", c.InventoryInterval},
 		{"--leader-election-retry-period", c.RetryPeriod},
 		{"--drain-timeout", c.DrainTimeout},
 	} {
@@ -93,6 +93,21 @@ func (c Config) Validate() error {
 	}
 	if c.LeaderElect && c.LeaseNamespace == "" {
 		wrong("leader election needs a namespace; set --leader-election-namespace or POD_NAMESPACE")
+	}
+	return errors.Join(problems...)
+}
+
+// ValidateShares is Validate for what every command needs to know.
+func (c Config) ValidateShares() error {
+	var problems []error
+	if len(c.Shares) == 0 {
+		problems = append(problems, errors.New("there is no share; give --share name=NAME,server=HOST,path=/export,mount=/mount, or set NFS_SERVER and NFS_PATH"))
+	}
+	for i, s := range c.Shares {
+		problems = append(problems, validateShare(s, c.Shares[:i]))
+	}
+	if c.OperationTimeout <= 0 {
+		problems = append(problems, fmt.Errorf("--operation-timeout is %v; it must be more than 0", c.OperationTimeout))
 	}
 	return errors.Join(problems...)
 }

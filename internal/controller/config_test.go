@@ -13,10 +13,10 @@ func valid() Config {
 	return Config{
 		Provisioner:      "cluster.local/nfs",
 		Shares:           []share.Location{{Name: "first", Server: "nas", Path: "/export", Mount: "/mnt/first"}},
-		OperationTimeout: 30 * time.Second,
-		Workers:          4,
-		QPS:              -1,
-		LeaderElect:      true, LeaseNamespace: "default", LeaseName: "cluster.local-nfs",
+		OperationTimeout: 30 * time.Second, InventoryInterval: time.Minute,
+		Workers:     4,
+		QPS:         -1,
+		LeaderElect: true, LeaseNamespace: "default", LeaseName: "cluster.local-nfs",
 		LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
 		DrainTimeout: 20 * time.Second,
 	}
@@ -71,6 +71,7 @@ func TestValidateSaysOneSentenceForEachMistake(t *testing.T) {
 		"one name twice":        {another(share.Location{Name: "first", Server: "b", Path: "/b", Mount: "/b"}), []string{`share "first"`, "twice"}},
 		"one export twice":      {another(share.Location{Name: "b", Server: "nas", Path: "/export", Mount: "/b"}), []string{`share "b"`, "nas:/export", `"first"`}},
 		"one mount twice":       {another(share.Location{Name: "b", Server: "b", Path: "/b", Mount: "/mnt/first"}), []string{`share "b"`, "/mnt/first", `"first"`}},
+		"no inventory interval": {func(c *Config) { c.InventoryInterval = -1 }, []string{"--inventory-interval", "-1ns", "more than 0"}},
 		"no operation timeout":  {func(c *Config) { c.OperationTimeout = 0 }, []string{"--operation-timeout", "0s", "more than 0"}},
 		"negative drain":        {func(c *Config) { c.DrainTimeout = -time.Second }, []string{"--drain-timeout", "-1s"}},
 		"no retry period":       {func(c *Config) { c.RetryPeriod = 0 }, []string{"--leader-election-retry-period", "0s"}},

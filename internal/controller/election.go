@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/uuid"
@@ -26,8 +27,9 @@ type election struct {
 	config  Config
 	elector *leaderelection.LeaderElector
 	leading atomic.Bool
-	started chan struct{} // closed when this process has become the leader
-	usurped chan struct{} // closed when another one has after that
+	renewed atomic.Pointer[time.Time] // when the last renewal that succeeded was asked for
+	started chan struct{}             // closed when this process has become the leader
+	usurped chan struct{}             // closed when another one has after that
 }
 
 func newElection(client kubernetes.Interface, c Config) (*election, error) {
@@ -45,7 +47,8 @@ func newElection(client kubernetes.Interface, c Config) (*election, error) {
 				Client:     client.CoordinationV1(),
 				LockConfig: resourcelock.ResourceLockConfig{Identity: identity},
 			},
-			seen: e.holderSeen,
+			seen:    e.holderSeen,
+			renewed: func(asked time.Time) { e.renewed.Store(&asked) },
 		},
 		LeaseDuration:   c.LeaseDuration,
 		RenewDeadline:   c.RenewDeadline,
@@ -73,10 +76,31 @@ func (e *election) holderSeen(holder, self string) {
 	}
 }
 
-// watchedLock tells who holds the lease whenever it is read.
+// watchedLock tells who holds the lease whenever it is read, and since when it
+// is certain that we do. The elector itself counts from the answer: a process
+// that was stopped between the API server's answer and its own reading of it
+// would think that it had just renewed a lease that ran out long ago.
 type watchedLock struct {
 	resourcelock.Interface
-	seen func(holder, self string)
+	seen    func(holder, self string)
+	renewed func(asked time.Time)
+}
+
+func (l watchedLock) Create(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
+	return l.write(r, func() error { return l.Interface.Create(ctx, r) })
+}
+
+func (l watchedLock) Update(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
+	return l.write(r, func() error { return l.Interface.Update(ctx, r) })
+}
+
+func (l watchedLock) write(r resourcelock.LeaderElectionRecord, request func() error) error {
+	asked := time.Now()
+	err := request()
+	if err == nil && r.HolderIdentity == l.Identity() {
+		l.renewed(asked)
+	}
+	return err
 }
 
 func (l watchedLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
@@ -97,15 +121,17 @@ func (e *election) run(ctx context.Context) error {
 	return nil
 }
 
-// fence fails unless this process holds the lease for certain. It goes by the
-// clock, so it also fails right after the process was stopped for long.
+// fence fails unless this process holds the lease for certain, with a margin for
+// the step that follows: nobody else can have it before LeaseDuration has passed
+// since the last renewal was asked for. It goes by the clock, so it also fails
+// right after the process was stopped for long.
 func (e *election) fence() error {
-	margin := e.config.LeaseDuration - e.config.RenewDeadline
-	if !e.leading.Load() || !e.elector.IsLeader() {
+	renewed := e.renewed.Load()
+	if renewed == nil || !e.leading.Load() || !e.elector.IsLeader() {
 		return errNotLeader
 	}
-	if err := e.elector.Check(-margin); err != nil {
-		return errors.Join(errNotLeader, err)
+	if ago := time.Since(*renewed); ago >= e.config.RenewDeadline {
+		return fmt.Errorf("%w for certain: it was last renewed %v ago", errNotLeader, ago)
 	}
 	return nil
 }

@@ -51,6 +51,7 @@ type leaseServer struct {
 	*fake.Clientset
 	away   atomic.Bool                   // every request for a lease fails
 	silent atomic.Pointer[chan struct{}] // every request for a lease hangs until this is closed
+	late   atomic.Pointer[chan struct{}] // every update is done, and its answer hangs until this is closed
 	taken  atomic.Bool                   // somebody has written the lease, so that our updates conflict
 }
 
@@ -65,6 +66,12 @@ func newLeaseServer() *leaseServer {
 		}
 		if s.taken.Load() && action.GetVerb() == "update" {
 			return true, nil, apierrors.NewConflict(coordinationv1.Resource("leases"), valid().LeaseName, errors.New("the lease has changed"))
+		}
+		if late := s.late.Load(); late != nil && action.GetVerb() == "update" {
+			lease := action.(clientgotesting.UpdateAction).GetObject()
+			err := s.Tracker().Update(coordinationv1.SchemeGroupVersion.WithResource("leases"), lease, action.GetNamespace())
+			<-*late
+			return true, lease, err
 		}
 		return false, nil, nil
 	})
@@ -201,6 +208,31 @@ func TestALeaderThatWasFrozenIsFencedWhenItThaws(t *testing.T) {
 			t.Errorf("after %v of silence the fence says %v", valid().RenewDeadline, err)
 		}
 		close(block)
+		e.stop()
+	})
+}
+
+// The answer to the last renewal was on its way when the process was frozen.
+func TestALeaderThatThawsWithAnOldAnswerIsFenced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := newLeaseServer()
+		e := campaign(t, client)
+		answer := make(chan struct{})
+		client.late.Store(&answer)
+		time.Sleep(2 * valid().RetryPeriod) // a renewal is asked for
+		synctest.Wait()
+		if err := e.fence(); err != nil {
+			t.Errorf("before it is frozen: %v", err)
+		}
+		time.Sleep(valid().LeaseDuration)
+		client.late.Store(nil)
+		client.silent.Store(new(make(chan struct{}))) // no further one succeeds
+		close(answer)
+		synctest.Wait()
+		if err := e.fence(); !errors.Is(err, errNotLeader) {
+			t.Errorf("with the answer to a renewal that has run out the fence says %v", err)
+		}
+		close(*client.silent.Load())
 		e.stop()
 	})
 }

@@ -85,14 +85,6 @@ func (g *gate) ended(err error, volume string, shown bool) error {
 	return err
 }
 
-// holds says whether a volume is in flight.
-func (g *gate) holds(volume string) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	_, held := g.inFlight[volume]
-	return held
-}
-
 // leave says that a volume has got its result: an error, or an object that the
 // API server has made or removed.
 func (g *gate) leave(volume string) {

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
 	lib "sigs.k8s.io/sig-storage-lib-external-provisioner/v10/controller"
 
@@ -30,7 +30,7 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	if c.ListenAddress != "" {
-		server, err := newHealth(ctx, c.ListenAddress, r.live(), r.ready())
+		server, err := newServer(ctx, c.ListenAddress, r.live(), r.ready(), r.metrics.handler())
 		if err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ type runner struct {
 	cluster string // its identity
 	gate    *gate
 	library *lib.ProvisionController
-	forget  workqueue.TypedInterface[*v1.PersistentVolume]
+	metrics *metrics
 }
 
 // volumeShown: the API server has a volume that was in flight to it. One that
@@ -85,9 +85,6 @@ func (r *runner) volumeGone(object any) {
 		return
 	}
 	r.gate.Settled(volume.Name)
-	if r.gate.holds(volume.Name) {
-		r.forget.Add(volume)
-	}
 	r.gate.leave(volume.Name)
 }
 
@@ -128,9 +125,9 @@ func (r *runner) run(ctx context.Context) error {
 
 	select {
 	case err := <-failed:
-		return err
+		return r.halt(ctx, stop, err)
 	case <-r.usurped():
-		return ErrLeaseLost
+		return r.halt(ctx, stop, ErrLeaseLost)
 	case <-ctx.Done():
 	}
 	if err := r.drain(ctx); err != nil {
@@ -161,27 +158,32 @@ func (r *runner) serve(ctx context.Context) {
 	}
 	var group sync.WaitGroup
 	for _, s := range r.shares {
+		group.Go(func() { r.rounds(ctx, s) })
+		group.Go(func() { r.follow(ctx, s) })
+	}
+	r.library.Run(ctx)
+	group.Wait()
+}
+
+// lastSteps is how long operations may take to end once the lease is lost.
+const lastSteps = 10 * time.Second
+
+// halt ends the work at once. Nothing passes the fence any more, but a step that
+// passed it before, and took what is another's by now, is put back.
+func (r *runner) halt(ctx context.Context, stop context.CancelFunc, reason error) error {
+	stop()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSteps)
+	defer cancel()
+	var group sync.WaitGroup
+	for _, s := range r.shares {
 		group.Go(func() {
-			if err := s.Sweep(ctx, r.cluster, r.caches.volume); err != nil {
-				logger.Error(err, "Leftovers of earlier runs stay on the share", "share", s.Name)
+			if err := s.Close(last); err != nil {
+				klog.FromContext(ctx).Error(err, "Ending with operations that have not come back")
 			}
 		})
 	}
-	group.Go(func() {
-		for {
-			volume, shut := r.forget.Get()
-			if shut {
-				return
-			}
-			if err := r.gate.Forget(ctx, volume); err != nil {
-				logger.Error(err, "The proof that a volume's data was removed stays on the share", "volume", volume.Name)
-			}
-			r.forget.Done(volume)
-		}
-	})
-	r.library.Run(ctx)
-	r.forget.ShutDown()
 	group.Wait()
+	return reason
 }
 
 // drain takes no new work and finishes what is in flight.
@@ -200,14 +202,19 @@ func (r *runner) live() []check {
 	if r.election == nil {
 		return nil
 	}
-	return []check{{"lease", r.election.healthy}}
+	return []check{{name: "lease", test: r.election.healthy}}
 }
 
 func (r *runner) ready() []check {
-	return append(r.live(), check{"caches", func() error {
+	checks := append(r.live(), check{name: "caches", test: func() error {
 		if !r.caches.synced() {
 			return errors.New("claims, volumes and classes have not all been read yet")
 		}
 		return nil
 	}})
+	for _, s := range r.shares {
+		// A pod that is taken out of service mends no NFS server.
+		checks = append(checks, check{name: "share " + s.Name, informative: true, test: func() error { return s.Health().Fault }})
+	}
+	return checks
 }

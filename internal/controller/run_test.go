@@ -41,6 +41,12 @@ type system struct {
 
 func start(t *testing.T, objects ...runtime.Object) *system {
 	t.Helper()
+	return startAgainst(t, func(*system) {}, objects...)
+}
+
+// startAgainst is start with an API server that was prepared.
+func startAgainst(t *testing.T, prepare func(*system), objects ...runtime.Object) *system {
+	t.Helper()
 	s := &system{T: t, mount: t.TempDir()}
 	s.client = fake.NewClientset(append(objects,
 		&v1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: metav1.NamespaceSystem, UID: "cluster-1"}},
@@ -50,6 +56,7 @@ func start(t *testing.T, objects ...runtime.Object) *system {
 			Parameters:  map[string]string{"pathPattern": "${.PVC.namespace}/${.PVC.name}", "onDelete": "delete"},
 		})...)
 	allow(s.client, func(*authorizationv1.ResourceAttributes) bool { return true })
+	prepare(s)
 	c := valid()
 	c.Shares = []share.Location{{Name: "first", Server: "nas", Path: "/export", Mount: s.mount}}
 	r := &runner{Config: c, clients: clients{main: s.client, lease: s.client}}

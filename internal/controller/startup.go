@@ -7,7 +7,6 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/cache"
@@ -19,14 +18,23 @@ import (
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
 )
 
-// placesPerWorker lets claims, deletions and what hangs from before have places
-// on a share without waiting for each other.
+// placesPerWorker lets claims and deletions have places on a share without
+// waiting for each other.
 const placesPerWorker = 2
+
+// threads are how many claims, and as many volumes, the library works on at
+// once: enough that a share which hangs with all of its places taken leaves as
+// many to each of the others.
+func (c Config) threads() int { return c.Workers * (1 + len(c.Shares)) }
+
+// remember is far longer than lastRetry, after which nobody asks again for what
+// was asked for before.
+const remember = time.Hour
 
 // Limits between two tries of a claim or volume that failed.
 const (
 	firstRetry = 500 * time.Millisecond
-	lastRetry  = time.Minute
+	lastRetry  = 20 * time.Second // nobody waits longer for a share that is well again
 )
 
 // apiRetry is the time between two tries to reach the API server at first.
@@ -48,7 +56,7 @@ func (r *runner) build(ctx context.Context) error {
 	var problems []error
 	for _, location := range r.Shares {
 		s := share.New(location, share.Options{
-			Timeout: r.OperationTimeout, Places: placesPerWorker * r.Workers, Fence: fence,
+			Timeout: r.OperationTimeout, Places: placesPerWorker * r.Workers, Fence: fence, Remember: remember,
 		})
 		r.shares = append(r.shares, s)
 		err := s.Check(ctx)
@@ -57,6 +65,9 @@ func (r *runner) build(ctx context.Context) error {
 			continue
 		}
 		problems = append(problems, err)
+	}
+	if r.metrics, err = newMetrics(r.Version, r.shares); err != nil {
+		problems = append(problems, fmt.Errorf("set up metrics: %w", err))
 	}
 	return errors.Join(problems...)
 }
@@ -100,14 +111,13 @@ func (r *runner) prepare(ctx context.Context) error {
 		return err
 	}
 	r.gate = newGate(provision.New(provision.Config{
-		Shares:     r.shares,
-		Cluster:    r.cluster,
-		Claim:      r.liveClaim,
-		Volume:     r.volumeExists,
-		Class:      r.caches.class,
-		Unrecorded: r.caches.overlapping,
+		Shares:      r.shares,
+		Cluster:     r.cluster,
+		Claim:       r.liveClaim,
+		Volume:      r.liveVolume,
+		Class:       r.caches.class,
+		Overlapping: r.caches.overlapping,
 	}), r.caches.volume)
-	r.forget = workqueue.NewTyped[*v1.PersistentVolume]()
 	r.library = r.newLibrary(klog.FromContext(ctx))
 	if _, err := r.caches.volumes.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(o any) { r.volumeShown(o) },
@@ -126,9 +136,9 @@ func (r *runner) newLibrary(logger klog.Logger) *lib.ProvisionController {
 	return lib.NewProvisionController(logger, r.main, r.Provisioner, r.gate,
 		lib.AdditionalProvisionerNames(r.Additional),
 		lib.LeaderElection(false),
-		lib.Threadiness(r.Workers),
+		lib.Threadiness(r.threads()),
 		lib.ClaimsInformer(r.caches.claims),
-		lib.VolumesInformer(r.caches.volumes),
+		lib.VolumesInformer(watched{r.caches.volumes}),
 		lib.ClassesInformer(r.caches.classes),
 		lib.FailedProvisionThreshold(0),
 		lib.FailedDeleteThreshold(0),
@@ -142,10 +152,6 @@ func (r *runner) liveClaim(ctx context.Context, namespace, name string) (*v1.Per
 	return r.main.CoreV1().PersistentVolumeClaims(namespace).Get(ctx, name, metav1.GetOptions{})
 }
 
-func (r *runner) volumeExists(ctx context.Context, name string) (bool, error) {
-	_, err := r.main.CoreV1().PersistentVolumes().Get(ctx, name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return false, nil
-	}
-	return err == nil, err
+func (r *runner) liveVolume(ctx context.Context, name string) (*v1.PersistentVolume, error) {
+	return r.main.CoreV1().PersistentVolumes().Get(ctx, name, metav1.GetOptions{})
 }

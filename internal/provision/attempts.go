@@ -89,7 +89,7 @@ func (p *Provisioner) releaseOrphan(ctx context.Context, request *plan, owned *s
 	if _, underWay := p.attempts.find(owner.Volume); underWay {
 		return false, nil
 	}
-	if exists, err := p.Volume(ctx, owner.Volume); exists || err != nil {
+	if exists, err := p.exists(ctx, owner.Volume); exists || err != nil {
 		return false, err
 	}
 	return true, request.share.Retain(ctx, share.Volume{
@@ -102,7 +102,7 @@ func (p *Provisioner) releaseOrphan(ctx context.Context, request *plan, owned *s
 // way.
 func (p *Provisioner) abandon(ctx context.Context, o lib.ProvisionOptions) (*v1.PersistentVolume, lib.ProvisioningState, error) {
 	gone := &lib.IgnoredError{Reason: errVanished.Error()}
-	exists, err := p.Volume(ctx, o.PVName)
+	exists, err := p.exists(ctx, o.PVName)
 	if err != nil {
 		return nil, lib.ProvisioningNoChange, err
 	}
@@ -117,7 +117,7 @@ func (p *Provisioner) abandon(ctx context.Context, o lib.ProvisionOptions) (*v1.
 		return nil, lib.ProvisioningFinished, gone
 	}
 	if err := begun.share.Abandon(ctx, begun.record); err != nil {
-		return nil, lib.ProvisioningInBackground, err
+		return nil, lib.ProvisioningInBackground, advise(err)
 	}
 	p.attempts.end(o.PVName)
 	return nil, lib.ProvisioningFinished, gone

@@ -90,7 +90,7 @@ func TestNestedSharesNeverGiveOneDirectoryTwice(t *testing.T) {
 func TestSharingIsOfOneDirectoryNotOfThoseAboveOrBelow(t *testing.T) {
 	w := newWorld(t)
 	w.write(0, "adopted/file")
-	w.unrecorded = []string{"pv-adopted"} // at adopted
+	w.static("pv-adopted", "/export/adopted")
 	_, _, err := w.Provision(t.Context(), options(w.class("pathPattern", "adopted/inside", "allowShared", "true"), w.claim("a")))
 	if !errors.Is(err, share.ErrOwned) {
 		t.Errorf("made inside the directory of another volume: %v", err)

@@ -2,19 +2,25 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/klog/v2"
+	lib "sigs.k8s.io/sig-storage-lib-external-provisioner/v10/controller"
 
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
 )
 
 // Delete does to the data of a released volume what its class said when it was
 // made. It may be called again and ends the same. An error leaves the volume
-// in the API, and the data where it is or in the trash.
+// in the API, and the data where it is or in the trash. It is an IgnoredError
+// when the data is in the trash and its removal takes longer: Delete is to be
+// called again when share.Removals says that it has ended.
 func (p *Provisioner) Delete(ctx context.Context, volume *v1.PersistentVolume) error {
 	on, data, err := p.locate(volume)
 	if err != nil {
@@ -25,8 +31,8 @@ func (p *Provisioner) Delete(ctx context.Context, volume *v1.PersistentVolume) e
 		return err
 	}
 	if policy != Retain {
-		if err := p.overlaps(on, data.Directory, volume.Name); err != nil {
-			return fmt.Errorf("%w; nothing was deleted; delete that volume first", err)
+		if err := p.overlaps(on, data.Directory, volume.Name, volume.Annotations[AnnotationShared] == "true"); err != nil {
+			data.Contested = err
 		}
 	}
 	archived := share.Directory{}
@@ -34,9 +40,18 @@ func (p *Provisioner) Delete(ctx context.Context, volume *v1.PersistentVolume) e
 	case Delete:
 		err = on.Remove(ctx, data)
 	case Archive:
-		archived, err = on.Archive(ctx, data)
+		if data.ArchiveRetention, err = p.archiveRetention(volume); err == nil {
+			archived, err = on.Archive(ctx, data)
+		}
 	case Retain:
 		err = on.Retain(ctx, data)
+	}
+	if errors.Is(err, share.ErrRemoving) {
+		// Nothing has gone wrong, and nothing is to be tried again until the end.
+		return &lib.IgnoredError{Reason: err.Error()}
+	}
+	if errors.Is(err, share.ErrOwned) {
+		return fmt.Errorf("%w; nothing was deleted; delete that volume first", err)
 	}
 	if err != nil {
 		return advise(err)
@@ -44,15 +59,6 @@ func (p *Provisioner) Delete(ctx context.Context, volume *v1.PersistentVolume) e
 	klog.FromContext(ctx).Info("Deleted volume", "volume", volume.Name, "onDelete", policy,
 		"share", on.Name, "directory", data.Directory.String(), "archive", archived.String())
 	return nil
-}
-
-// Forget drops what is left of a deleted volume once it is gone from the API.
-func (p *Provisioner) Forget(ctx context.Context, volume *v1.PersistentVolume) error {
-	on, data, err := p.locate(volume)
-	if err != nil {
-		return err
-	}
-	return on.Forget(ctx, data.Name)
 }
 
 // locate finds the share and the directory of a volume from its server and
@@ -91,11 +97,8 @@ func (p *Provisioner) locate(volume *v1.PersistentVolume) (*share.Share, share.V
 		}
 	}
 	data := share.Volume{
-		Name: volume.Name, Cluster: p.Cluster, Class: volume.Spec.StorageClassName,
+		Name: volume.Name, Cluster: p.Cluster, Claim: claimOf(volume), Class: volume.Spec.StorageClassName,
 		Directory: directory, Adopted: !recorded,
-	}
-	if ref := volume.Spec.ClaimRef; ref != nil {
-		data.Claim = share.Claim{Namespace: ref.Namespace, Name: ref.Name, UID: string(ref.UID)}
 	}
 	return on, data, nil
 }
@@ -125,15 +128,44 @@ func (p *Provisioner) policy(volume *v1.PersistentVolume) (Policy, error) {
 	if err != nil {
 		return "", fmt.Errorf("volume %s: read its class: %w", volume.Name, err)
 	}
-	deciding := map[string]string{}
-	for _, name := range []string{paramOnDelete, paramArchiveOnDelete} {
-		if value, ok := class.Parameters[name]; ok {
-			deciding[name] = value
-		}
-	}
-	parameters, err := ParseParameters(deciding)
+	parameters, err := deciding(class)
 	if err != nil {
 		return "", fmt.Errorf("volume %s: class %q, which decides what becomes of its data: %w", volume.Name, class.Name, err)
 	}
 	return parameters.OnDelete, nil
+}
+
+// deciding are those parameters of a class that say what becomes of data.
+func deciding(class *storagev1.StorageClass) (Parameters, error) {
+	some := map[string]string{}
+	for _, name := range []string{paramOnDelete, paramArchiveOnDelete, paramArchiveRetention} {
+		if value, ok := class.Parameters[name]; ok {
+			some[name] = value
+		}
+	}
+	return ParseParameters(some)
+}
+
+// archiveRetention is the age that the volume says, or, if its class decides
+// what becomes of its data, the class.
+func (p *Provisioner) archiveRetention(volume *v1.PersistentVolume) (time.Duration, error) {
+	if said, ok := volume.Annotations[AnnotationArchiveRetention]; ok {
+		age, err := parseAge(said)
+		if err != nil {
+			return 0, fmt.Errorf(`volume %s: annotation %s is %q; it must be an age such as "720h" or "30d"`, volume.Name, AnnotationArchiveRetention, said)
+		}
+		return age, nil
+	}
+	if _, decided := volume.Annotations[AnnotationOnDelete]; decided {
+		return 0, nil
+	}
+	class, err := p.Class(volume.Spec.StorageClassName)
+	if apierrors.IsNotFound(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("volume %s: read its class: %w", volume.Name, err)
+	}
+	parameters, err := deciding(class)
+	return parameters.ArchiveRetention, err
 }

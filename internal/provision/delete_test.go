@@ -4,10 +4,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	lib "sigs.k8s.io/sig-storage-lib-external-provisioner/v10/controller"
 
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
 )
@@ -34,9 +37,6 @@ func TestDeleteDoesWhatTheClassSaidWhenTheVolumeWasMade(t *testing.T) {
 					if err := w.Delete(t.Context(), volume); err != nil {
 						t.Fatal(err)
 					}
-				}
-				if err := w.Forget(t.Context(), volume); err != nil {
-					t.Fatal(err)
 				}
 				w.expectNames(left)
 			})
@@ -191,8 +191,9 @@ func TestAnAdoptedVolumeThatOverlapsAnotherIsNotDeleted(t *testing.T) {
 	w := newWorld(t)
 	w.class("onDelete", "delete")
 	w.write(0, "old/file")
-	w.unrecorded = []string{"pv-1", "pv-2"}
-	w.undeletable(adopted("pv-1", "old"), "pv-2", "delete that volume first")
+	w.static("pv-1", "/export/old")
+	w.static("pv-2", "/export/old/inside")
+	w.undeletable(adopted("pv-1", "old"), "directories of other volumes", "delete that volume first")
 	w.class("onDelete", "retain")
 	if err := w.Delete(t.Context(), adopted("pv-1", "old")); err != nil {
 		t.Errorf("nothing is removed, and yet: %v", err)
@@ -257,5 +258,89 @@ func TestAVolumeWhoseShareAnnotationDoesNotAgreeIsNotDeleted(t *testing.T) {
 	volume.Spec.NFS.Server = "nas2" // made again by hand, the server mistaken
 	if err := w.Delete(t.Context(), volume); err == nil {
 		t.Errorf("done, with the data still on the first share: %q", w.names(0))
+	}
+}
+
+func TestAnArchiveIsKeptForAsLongAsItsVolumeSays(t *testing.T) {
+	for name, c := range map[string]struct {
+		class  []string // when the volume is made
+		later  []string // when it is deleted
+		adopt  bool
+		expect time.Duration
+	}{
+		"the class":               {[]string{"archiveRetention", "30d"}, nil, false, 30 * 24 * time.Hour},
+		"changed since":           {[]string{"archiveRetention", "30d"}, []string{"archiveRetention", "1h"}, false, 30 * 24 * time.Hour},
+		"never, and changed":      {nil, []string{"archiveRetention", "1h"}, false, 0},
+		"an adopted volume":       {nil, []string{"archiveRetention", "1h"}, true, time.Hour},
+		"adopted, class is gone":  {nil, nil, true, 0},
+		"adopted, class is wrong": {nil, []string{"archiveRetention", "1h", "mode", "x"}, true, time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			volume := w.provision(w.class(append([]string{"pathPattern", "db"}, c.class...)...), w.claim("a"))
+			if c.adopt {
+				clear(volume.Annotations)
+			}
+			w.write(0, "db/file")
+			delete(w.classes, "gold")
+			if c.later != nil {
+				w.class(c.later...)
+			}
+			if c.adopt {
+				if err := os.RemoveAll(filepath.Join(w.mount(0), ".nfs-provisioner")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := w.Delete(t.Context(), volume); err != nil {
+				t.Fatal(err)
+			}
+			archive, err := share.ParseDirectory("archived-db-" + volume.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e, err := w.Shares[0].Find(t.Context(), archive)
+			if err != nil || !e.Exists || time.Duration(e.Record.Retention) != c.expect {
+				t.Errorf("the archive is %+v (%v), want it kept for %v", e, err, c.expect)
+			}
+		})
+	}
+}
+
+func TestAnAgeThatWasEditedIntoNonsenseStopsTheDeletion(t *testing.T) {
+	w := newWorld(t)
+	volume := w.provision(w.class("pathPattern", "db", "archiveRetention", "30d"), w.claim("a"))
+	w.write(0, "db/file")
+	volume.Annotations[AnnotationArchiveRetention] = "soon"
+	w.undeletable(volume, AnnotationArchiveRetention, `"soon"`, `"30d"`)
+}
+
+// The library must neither warn nor try again while a removal is under way.
+func TestALongRemovalIsNoFailure(t *testing.T) {
+	w := newWorld(t)
+	volume := w.provision(w.class("pathPattern", "db", "onDelete", "delete"), w.claim("a"))
+	w.write(0, "db/file")
+	removing := make(chan struct{})
+	var trashed atomic.Bool
+	slow := share.New(w.Shares[0].Location, share.Options{Timeout: time.Minute, Places: 4, Fence: func() error {
+		if _, err := os.Lstat(filepath.Join(w.mount(0), ".nfs-provisioner/trash", volume.Name+"_record")); err == nil {
+			if trashed.Swap(true) { // the first question is still about the move
+				<-removing
+			}
+		}
+		return nil
+	}})
+	w.Shares[0] = slow
+	err := w.Delete(t.Context(), volume)
+	var ignored *lib.IgnoredError
+	if !errors.As(err, &ignored) {
+		t.Errorf("while it is removed: %v", err)
+	}
+	w.expectNames("") // the path is free at once
+	if all := slow.Removals(); len(all) != 1 || all[0].Volume != volume.Name || all[0].Ended {
+		t.Errorf("under way: %+v", all)
+	}
+	close(removing)
+	if err := slow.Close(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }

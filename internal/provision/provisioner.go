@@ -23,13 +23,13 @@ type Config struct {
 	Cluster string
 	// Claim reads a claim from the API server, past every cache.
 	Claim func(ctx context.Context, namespace, name string) (*v1.PersistentVolumeClaim, error)
-	// Volume says, likewise, whether a volume exists.
-	Volume func(ctx context.Context, name string) (exists bool, err error)
+	// Volume reads a volume likewise.
+	Volume func(ctx context.Context, name string) (*v1.PersistentVolume, error)
 	// Class reads a class; the error is apierrors.IsNotFound when it is gone.
 	Class func(name string) (*storagev1.StorageClass, error)
-	// Unrecorded returns the names of volumes that have no record on the share
-	// (static and adopted ones) and use the directory, one above or one below.
-	Unrecorded func(on share.Location, d share.Directory) ([]string, error)
+	// Overlapping returns the volumes that use the directory, one above or one
+	// below, whoever made them.
+	Overlapping func(on share.Location, d share.Directory) ([]*v1.PersistentVolume, error)
 }
 
 // Provisioner turns claims into directories and volumes, and deletes them.
@@ -131,7 +131,7 @@ func (p *Provisioner) plan(class *storagev1.StorageClass, claim *v1.PersistentVo
 	if err != nil {
 		return nil, advise(fmt.Errorf("class parameter pathPattern renders to %w", err))
 	}
-	if err := p.overlaps(on, directory, volume); err != nil {
+	if err := p.overlaps(on, directory, volume, parameters.AllowShared); err != nil {
 		return nil, advise(err)
 	}
 	size := claim.Spec.Resources.Requests[v1.ResourceStorage]
@@ -166,20 +166,4 @@ func (p *Provisioner) shareNamed(name string) (*share.Share, error) {
 		names = append(names, s.Name)
 	}
 	return nil, fmt.Errorf("class parameter share: there is no share %q; there are %s", name, strings.Join(names, ", "))
-}
-
-// overlaps refuses a directory that a volume without a record uses; such a
-// volume has never said that it shares. Volumes with records are judged by the
-// records, on the share itself.
-func (p *Provisioner) overlaps(on *share.Share, d share.Directory, except string) error {
-	others, err := p.Unrecorded(on.Location, d)
-	if err != nil {
-		return err
-	}
-	for _, other := range others {
-		if other != except {
-			return fmt.Errorf("directory %q of share %s overlaps that of volume %s: %w", d, on.Location, other, share.ErrOwned)
-		}
-	}
-	return nil
 }

@@ -229,8 +229,10 @@ func TestProvisionRefusesADirectoryOfAnotherVolume(t *testing.T) {
 
 func TestProvisionRefusesADirectoryOfAVolumeWithoutRecord(t *testing.T) {
 	w := newWorld(t)
-	w.unrecorded = []string{"static-1"}
-	w.refused(w.class("pathPattern", "team/db"), w.claim("a"), `"team/db"`, "static-1", "allowShared")
+	for _, path := range []string{"/export/team/db", "/export/team", "/export/team/db/inside"} {
+		w.static("static-1", path)
+		w.refused(w.class("pathPattern", "team/db"), w.claim("a"), `"team/db"`, "volume", "allowShared")
+	}
 }
 
 func TestSeveralClaimsShareADirectoryIfTheirClassAllowsIt(t *testing.T) {
@@ -287,9 +289,11 @@ func TestAnExistingDirectoryIsKeptUnlessTheClassSpellsOutOnDelete(t *testing.T) 
 func TestARetainedDirectoryComesBackToTheSameClaim(t *testing.T) {
 	w := newWorld(t)
 	class := w.class("pathPattern", "${.PVC.name}", "onDelete", "retain")
-	if err := w.Delete(t.Context(), w.provision(class, w.claim("a"))); err != nil {
+	first := w.provision(class, w.claim("a"))
+	if err := w.Delete(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
+	delete(w.volumes, first.Name)
 	w.write(0, "a/file")
 	again := w.claim("a")
 	again.UID = "uid-2"

@@ -50,9 +50,11 @@ func advise(err error) error {
 		{share.ErrExists, `change what pathPattern renders for this claim, or let its class take such a directory with allowExisting: "true"`},
 		{share.ErrOwnership, "export without root_squash, or remove uid and gid from the class"},
 		{share.ErrTimeout, "look after the NFS server; this goes on by itself when it answers"},
+		{share.ErrNotEmptied, "let the provisioner's user remove them, or remove them by hand on the server; this goes on by itself"},
 		{share.ErrRecordDamaged, "restore the record from a backup, or remove it if the directory is no volume's"},
 		{syscall.ENOSPC, "free space on the share"},
 		{syscall.EDQUOT, "raise the quota of the export"},
+		{syscall.ESTALE, "export the directory again; if it was made anew, give the provisioner new pods, which mount it anew"},
 		{syscall.EROFS, "export and mount the share for writing"},
 		{fs.ErrPermission, "let the provisioner's user write on the export"},
 	} {

@@ -1,11 +1,18 @@
 package provision
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"syscall"
 	"testing"
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
 )
 
 func TestProvisionRefusesWhatItCannotGive(t *testing.T) {
@@ -71,4 +78,26 @@ func TestAClaimWithAVolumeAttributesClassIsRefused(t *testing.T) {
 	claim, fast := w.claim("a"), "fast"
 	claim.Spec.VolumeAttributesClassName = &fast
 	w.refused(w.class(), claim, "volumeAttributesClassName", "fast")
+}
+
+func TestErrorsOfAFileSystemComeWithAdvice(t *testing.T) {
+	for name, c := range map[string]struct {
+		problem error
+		advice  string
+	}{
+		"no answer":     {share.ErrTimeout, "look after the NFS server"},
+		"stale handle":  {syscall.ESTALE, "export the directory again"},
+		"read-only":     {syscall.EROFS, "export and mount the share for writing"},
+		"full":          {syscall.ENOSPC, "free space"},
+		"over quota":    {syscall.EDQUOT, "raise the quota"},
+		"no permission": {syscall.EACCES, "let the provisioner's user write"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			problem := fmt.Errorf("share %q: make directory %q: %w", "a", "b", &fs.PathError{Op: "mkdirat", Path: "b", Err: c.problem})
+			err := advise(problem)
+			if !errors.Is(err, c.problem) || !strings.HasPrefix(err.Error(), problem.Error()) || !strings.Contains(err.Error(), c.advice) {
+				t.Errorf("the error is %q; it must go on with %q", err, c.advice)
+			}
+		})
+	}
 }

@@ -17,6 +17,10 @@ const (
 	AnnotationDirectory        = "nfs-provisioner/directory"
 	AnnotationOnDelete         = "nfs-provisioner/onDelete"
 	AnnotationArchiveRetention = "nfs-provisioner/archiveRetention"
+	// AnnotationRemoval says how far the removal of the data is, for people.
+	AnnotationRemoval = "nfs-provisioner/removal"
+	// AnnotationShared is "true" if other volumes may have the same directory.
+	AnnotationShared = "nfs-provisioner/shared"
 )
 
 // volume is the PersistentVolume of a directory that has been made. The
@@ -30,6 +34,9 @@ func (p *plan) volume(class *storagev1.StorageClass, claim *v1.PersistentVolumeC
 		AnnotationShare:     p.share.Name,
 		AnnotationDirectory: made.Directory.String(),
 		AnnotationOnDelete:  string(onDelete),
+	}
+	if made.Shared {
+		annotations[AnnotationShared] = "true"
 	}
 	if age := p.parameters.ArchiveRetention; age != 0 {
 		annotations[AnnotationArchiveRetention] = age.String()

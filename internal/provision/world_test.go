@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,11 +36,10 @@ func TestMain(m *testing.M) {
 type world struct {
 	*testing.T
 	*Provisioner
-	claims     map[string]*v1.PersistentVolumeClaim // by namespace/name
-	volumes    map[string]*v1.PersistentVolume
-	classes    map[string]*storagev1.StorageClass
-	unrecorded []string // volumes that overlap everything
-	apiError   error    // of every read that goes past the caches
+	claims   map[string]*v1.PersistentVolumeClaim // by namespace/name
+	volumes  map[string]*v1.PersistentVolume
+	classes  map[string]*storagev1.StorageClass
+	apiError error // of every read that goes past the caches
 }
 
 // newWorld has the share "first" at nas:/export, and those that are given.
@@ -71,9 +72,11 @@ func newWorld(t *testing.T, more ...share.Location) *world {
 			}
 			return nil, apierrors.NewNotFound(v1.Resource("persistentvolumeclaims"), name)
 		},
-		Volume: func(_ context.Context, name string) (bool, error) {
-			_, ok := w.volumes[name]
-			return ok, w.apiError
+		Volume: func(_ context.Context, name string) (*v1.PersistentVolume, error) {
+			if volume, ok := w.volumes[name]; ok || w.apiError != nil {
+				return volume, w.apiError
+			}
+			return nil, apierrors.NewNotFound(v1.Resource("persistentvolumes"), name)
 		},
 		Class: func(name string) (*storagev1.StorageClass, error) {
 			if class, ok := w.classes[name]; ok {
@@ -81,9 +84,39 @@ func newWorld(t *testing.T, more ...share.Location) *world {
 			}
 			return nil, apierrors.NewNotFound(storagev1.Resource("storageclasses"), name)
 		},
-		Unrecorded: func(share.Location, share.Directory) ([]string, error) { return w.unrecorded, nil },
+		Overlapping: w.overlapping,
 	})
 	return w
+}
+
+// overlapping goes through all volumes.
+func (w *world) overlapping(on share.Location, d share.Directory) (some []*v1.PersistentVolume, _ error) {
+	for _, name := range slices.Sorted(maps.Keys(w.volumes)) {
+		volume := w.volumes[name]
+		place, ok := on.Contains(volume.Spec.NFS.Server, volume.Spec.NFS.Path)
+		if ok && (strings.HasPrefix(place+"/", d.String()+"/") || strings.HasPrefix(d.String()+"/", place+"/")) {
+			some = append(some, volume)
+		}
+	}
+	return some, nil
+}
+
+// sweep drops what is remembered of volumes that are gone.
+func (w *world) sweep() {
+	w.Helper()
+	for _, s := range w.Shares {
+		if _, err := s.Sweep(w.Context(), w.Cluster, func(string) bool { return false }); err != nil {
+			w.Error(err)
+		}
+	}
+}
+
+// static is a volume that somebody made by hand.
+func (w *world) static(name, path string) *v1.PersistentVolume {
+	volume := &v1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	volume.Spec.NFS = &v1.NFSVolumeSource{Server: "nas", Path: path}
+	w.volumes[name] = volume
+	return volume
 }
 
 // class is a class of the name "gold" with these parameters, as pairs.

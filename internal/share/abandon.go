@@ -2,8 +2,10 @@ package share
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io/fs"
+	"syscall"
 )
 
 // Abandon takes back what Make did for a volume that nobody ever got: the
@@ -33,13 +35,17 @@ func (s *Share) abandon(t *tree, r Record) error {
 		}
 		owner = alone
 	}
-	switch {
-	case !owner.names(r.Volume, r.Cluster):
+	if !owner.names(r.Volume, r.Cluster) {
 		return nil
+	}
+	if err := unshare(t, owner); err != nil {
+		return err
+	}
+	switch {
 	case owner.Returned:
 		return release(t, owner)
 	case !owner.Existing:
-		err := t.Rmdir(r.Directory.path)
+		err := removeEmpty(t, r.Directory)
 		if notEmpty(err) {
 			return release(t, owner)
 		}
@@ -47,5 +53,26 @@ func (s *Share) abandon(t *tree, r Record) error {
 			return err
 		}
 	}
-	return removeRecord(t, r.Directory)
+	return removeRecord(t, owner)
+}
+
+// removeEmpty removes a directory that is empty. It is moved aside first, which
+// is taken back if the lease was lost: by then the directory may be that of
+// another volume, and just as empty.
+func removeEmpty(t *tree, d Directory) error {
+	empty, err := isEmpty(t, d)
+	if err != nil {
+		return err
+	}
+	if !empty {
+		return &fs.PathError{Op: "rmdir", Path: d.path, Err: syscall.ENOTEMPTY}
+	}
+	aside := temporary + "/" + rand.Text()
+	if err := t.Move(d.path, aside); err != nil {
+		return err
+	}
+	if err := t.Rmdir(aside); err != nil {
+		return errors.Join(err, t.Move(aside, d.path))
+	}
+	return nil
 }

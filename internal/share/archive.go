@@ -42,7 +42,7 @@ func (s *Share) Archive(ctx context.Context, v Volume) (Directory, error) {
 		}
 		if !exists {
 			// Archived before, or removed by hand; what is left is the record.
-			return Directory{}, removeRecord(t, v.Directory)
+			return Directory{}, removeRecord(t, owner)
 		}
 		return s.archive(t, v, owner)
 	})
@@ -50,11 +50,13 @@ func (s *Share) Archive(ctx context.Context, v Volume) (Directory, error) {
 
 // archive moves the data, which v owns and which is there.
 func (s *Share) archive(t *tree, v Volume, owner Record) (Directory, error) {
+	archive := owner
+	archive.Origin, archive.Retention = v.Directory.path, Age(v.ArchiveRetention)
+	archive.Volume, archive.State, archive.Changed = v.Name, Archived, now()
 	for n := range maxArchives {
 		place := archivePlace(v.Directory, v.Name, n)
-		owner.Directory, owner.Origin = place, v.Directory.path
-		owner.Volume, owner.State, owner.Changed = v.Name, Archived, now()
-		err := createRecord(t, owner)
+		archive.Directory = place
+		err := createRecord(t, archive)
 		if errors.Is(err, fs.ErrExist) || errors.Is(err, ErrOwned) {
 			if !isArchiveOf(t, place, v) {
 				continue
@@ -63,8 +65,18 @@ func (s *Share) archive(t *tree, v Volume, owner Record) (Directory, error) {
 			return Directory{}, err
 		}
 		taken, err := lookAt(t, place)
+		if taken {
+			// Perhaps by the data itself: by an earlier rename that is done only now.
+			left, err := t.exists(v.Directory.path)
+			if err != nil {
+				return Directory{}, err
+			}
+			if !left {
+				return place, removeRecord(t, owner)
+			}
+		}
 		if taken || errors.Is(err, ErrExists) {
-			if err := removeRecord(t, place); err != nil {
+			if err := removeRecord(t, archive); err != nil {
 				return Directory{}, err
 			}
 			continue
@@ -73,9 +85,9 @@ func (s *Share) archive(t *tree, v Volume, owner Record) (Directory, error) {
 			err = move(t, v.Directory, place)
 		}
 		if err != nil {
-			return Directory{}, errors.Join(err, removeRecord(t, place))
+			return Directory{}, errors.Join(err, removeRecord(t, archive))
 		}
-		return place, removeRecord(t, v.Directory)
+		return place, removeRecord(t, owner)
 	}
 	return Directory{}, fmt.Errorf("%w: no name is free for the archive of %q", ErrExists, v.Directory)
 }

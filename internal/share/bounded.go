@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"time"
 )
 
 // do runs f in a goroutine of its own and in one of the share's places, and
@@ -57,8 +58,9 @@ func do[T any](ctx context.Context, s *Share, operation string, keys []string, f
 		if cause := ctx.Err(); cause != nil {
 			return none, s.fail(operation, cause)
 		}
-		s.suspect()
-		return none, s.fail(operation, fmt.Errorf("%w within %v", ErrTimeout, s.options.Timeout))
+		err := s.fail(operation, fmt.Errorf("%w within %v", ErrTimeout, s.options.Timeout))
+		s.suspect(err)
+		return none, err
 	}
 }
 
@@ -69,6 +71,8 @@ func keysOf(volume string, d Directory) []string {
 
 // enter waits for the keys and for a place, and takes them all at once.
 func (s *Share) enter(ctx context.Context, keys []string) error {
+	look := time.NewTicker(stalledAfter)
+	defer look.Stop()
 	for {
 		wait, err := s.tryEnter(keys)
 		if err != nil || wait == nil {
@@ -76,6 +80,7 @@ func (s *Share) enter(ctx context.Context, keys []string) error {
 		}
 		select {
 		case <-wait:
+		case <-look.C:
 		case <-ctx.Done():
 			return s.whyBusy(keys)
 		}
@@ -87,23 +92,35 @@ func (s *Share) enter(ctx context.Context, keys []string) error {
 func (s *Share) tryEnter(keys []string) (wait <-chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	full := s.inside >= s.options.Places ||
+		slices.ContainsFunc(keys, func(k string) bool { _, taken := s.keys[k]; return taken })
 	switch {
 	case s.closed:
 		return nil, fmt.Errorf("%w: it was closed", ErrBusy)
-	case s.silent && (s.inside > s.stuck || s.inside >= s.options.Places):
-		return nil, fmt.Errorf("%w: %d operations have not come back", ErrTimeout, s.stuck)
-	case s.inside >= s.options.Places:
-		return s.changed, nil
-	case slices.ContainsFunc(keys, func(k string) bool { _, taken := s.keys[k]; return taken }):
+	case s.silent && (s.inside > s.stuck || full):
+		return nil, fmt.Errorf("%w: what was asked of it before has not come back", ErrTimeout)
+	case full && s.stalled():
+		return nil, fmt.Errorf("%w: nothing has come back for %v", ErrBusy, stalledAfter)
+	case full:
 		return s.changed, nil
 	}
 	for _, k := range keys {
 		s.keys[k] = struct{}{}
 	}
+	if s.inside == 0 {
+		s.heard = time.Now()
+	}
 	s.inside++
 	s.running.Add(1)
 	return nil, nil
 }
+
+// stalledAfter is how long a share may let all of its operations wait before
+// more of them are sent away, so that those who wait for it have time for other
+// shares. It is less than a deadline: an answer may still come.
+const stalledAfter = time.Second
+
+func (s *Share) stalled() bool { return s.inside > 0 && time.Since(s.heard) >= stalledAfter }
 
 func (s *Share) whyBusy(keys []string) error {
 	s.mu.Lock()
@@ -125,6 +142,7 @@ func (s *Share) leave(keys []string) {
 		delete(s.keys, k)
 	}
 	s.inside--
+	s.heard = time.Now()
 	s.silent, s.stuck = false, 0
 	close(s.changed)
 	s.changed = make(chan struct{})
@@ -132,11 +150,12 @@ func (s *Share) leave(keys []string) {
 }
 
 // suspect remembers that what is inside now does not come back in time.
-func (s *Share) suspect() {
+func (s *Share) suspect(fault error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.inside > 0 {
 		s.silent, s.stuck = true, s.inside
+		s.setFault(fault)
 	}
 }
 

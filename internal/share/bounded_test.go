@@ -153,14 +153,14 @@ func TestCloseStopsARemovalThatTheNextProcessGoesOnWith(t *testing.T) {
 
 func TestAStaleMountIsOpenedAgain(t *testing.T) {
 	s := newShare(t, t.TempDir())
-	var first, second *os.Root
+	var first, second *mount
 	_, err := do(t.Context(), s, "first", nil, func(t *tree) (struct{}, error) {
-		first = t.root
+		first = t.mount
 		return struct{}{}, &os.PathError{Op: "open", Path: "a", Err: syscall.ESTALE}
 	})
 	expectError(t, err, syscall.ESTALE)
 	if _, err := do(t.Context(), s, "second", nil, func(t *tree) (struct{}, error) {
-		second = t.root
+		second = t.mount
 		return struct{}{}, nil
 	}); err != nil || first == second {
 		t.Errorf("the stale root was used again (%v)", err)

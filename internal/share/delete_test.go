@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // errFenced stands for a lost lease.
@@ -27,7 +28,7 @@ func TestRemoveDeletesTheDirectoryAndNothingElse(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := s.Remove(t.Context(), volume(r)); err != nil {
+		if err := removed(t, s, r); err != nil {
 			t.Fatal(err)
 		}
 		expectAbsent(t, s, "team/db")
@@ -36,20 +37,20 @@ func TestRemoveDeletesTheDirectoryAndNothingElse(t *testing.T) {
 		expectContent(t, s, "team/db2/file", "neighbour's")
 		expectContent(t, s, "team/loose", "nobody's")
 
-		if err := s.Remove(t.Context(), volume(r)); err != nil {
+		if err := removed(t, s, r); err != nil {
 			t.Errorf("removed once more: %v", err)
 		}
 		mustMake(t, s, record(t, "pv-3", "c", "team/db"), open777)
-		if err := s.Remove(t.Context(), volume(r)); err != nil {
+		if err := removed(t, s, r); err != nil {
 			t.Errorf("removed once more, the path having a new owner: %v", err)
 		}
 		if _, err := os.Stat(filepath.Join(s.Mount, "team/db")); err != nil {
 			t.Errorf("the new owner's directory: %v", err)
 		}
-		if err := s.Forget(t.Context(), "pv-1"); err != nil {
+		if _, err := s.Sweep(t.Context(), "cluster-1", func(string) bool { return false }); err != nil {
 			t.Fatal(err)
 		}
-		expectError(t, s.Remove(t.Context(), volume(r)), ErrOwned)
+		expectError(t, removed(t, s, r), ErrOwned)
 	})
 }
 
@@ -251,4 +252,82 @@ func TestWhatWasMovedAfterTheLeaseWasLostIsPutBack(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Only volumes that were made by hand can have a name twice.
+func TestAVolumeOfANameThatWasUsedBeforeIsDeletedToo(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		s.options.Remember = time.Hour
+		r := record(t, "pv-1", "a", "db")
+		for range 3 {
+			mustMake(t, s, r, open777)
+			write(t, s, "db/file", "x")
+			for range 2 {
+				if err := removed(t, s, r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			expectAbsent(t, s, "db")
+			expectAbsent(t, s, trashFolder+"/pv-1")
+		}
+	})
+}
+
+// Of a volume without a record only its path says what is its: once that was
+// removed, what is there is somebody else's.
+func TestWhatIsInThePlaceOfARemovedVolumeWithoutARecordStays(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		v := volume(record(t, "pv-1", "a", "db"))
+		v.Adopted = true
+		write(t, s, "db/file", "x")
+		for range 2 {
+			if err := removedVolume(t, s, v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(t, s, "db/file", "precious")
+		expectError(t, removedVolume(t, s, v), ErrNotOurs)
+		expectContent(t, s, "db/file", "precious")
+	})
+}
+
+// Whatever comes into the trash when the data of its volume is gone was put
+// there by a process that no longer knew what it did.
+func TestWhatComesIntoTheTrashTooLateIsNotRemoved(t *testing.T) {
+	s := newShare(t, t.TempDir())
+	r := record(t, "pv-1", "a", "db")
+	mustMake(t, s, r, open777)
+	if err := removed(t, s, r); err != nil {
+		t.Fatal(err)
+	}
+	write(t, s, trashFolder+"/pv-1/file", "the heir's")
+	for range 2 {
+		if removing, err := s.Sweep(t.Context(), "cluster-1", func(string) bool { return false }); err != nil || len(removing) > 0 {
+			t.Errorf("removing %v, %v", removing, err)
+		}
+	}
+	expectContent(t, s, trashFolder+"/pv-1/file", "the heir's")
+}
+
+// Data and record of another volume, taken too late, go back where they belong.
+func TestAProofOfAnotherVolumeRemovesNothing(t *testing.T) {
+	s := newShare(t, t.TempDir())
+	heir := record(t, "pv-2", "a", "db")
+	mustMake(t, s, heir, open777)
+	write(t, s, "db/file", "the heir's")
+	for range 2 {
+		if err := errors.Join(
+			os.MkdirAll(filepath.Join(s.Mount, trashFolder), 0o700),
+			os.Rename(filepath.Join(s.Mount, "db"), filepath.Join(s.Mount, binOf("pv-1"))),
+			os.Rename(filepath.Join(s.Mount, recordPath(heir.Directory)), filepath.Join(s.Mount, proofOf("pv-1"))),
+		); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Sweep(t.Context(), "cluster-1", heirExists); err != nil {
+			t.Fatal(err)
+		}
+		ended(t, s, "pv-1")
+		s.expectOwner(t, heir)
+		expectContent(t, s, "db/file", "the heir's")
+	}
 }

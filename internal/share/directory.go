@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Limits of a directory's path, in bytes.
@@ -38,7 +40,7 @@ type Directory struct{ path string }
 // Refused are the empty path, absolute paths, empty, "." and ".." segments,
 // backslashes, control characters (NUL among them), text that is not UTF-8,
 // segments over [MaxSegment] and paths over [MaxDirectory] bytes, and segments
-// that are .nfs-provisioner in any case of their letters: at the root it is
+// that are .nfs-provisioner, or that some server takes for it: at the root it is
 // ours, elsewhere another install's whose share lies inside this one.
 func ParseDirectory(path string) (Directory, error) { return parseDirectory(path, MaxDirectory) }
 
@@ -64,7 +66,7 @@ func parseDirectory(path string, most int) (Directory, error) {
 			return refuse("segment %d is %q", i+1, segment)
 		case len(segment) > MaxSegment:
 			return refuse("segment %d has %d bytes, a name may have at most %d; a pathPattern with slashes makes shorter names", i+1, len(segment), MaxSegment)
-		case strings.EqualFold(segment, metadata):
+		case isMetadata(segment):
 			return refuse("%s is reserved for the provisioner's own records", metadata)
 		}
 		for _, r := range segment {
@@ -74,6 +76,19 @@ func parseDirectory(path string, most int) (Directory, error) {
 		}
 	}
 	return Directory{path: path}, nil
+}
+
+// isMetadata says whether a name is .nfs-provisioner in the eyes of any server:
+// some know no case, some normalise (ZFS), some drop characters that nobody sees
+// (HFS+) or dots and spaces at the end (Windows).
+func isMetadata(name string) bool {
+	seen := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, name)
+	return strings.EqualFold(strings.TrimRight(norm.NFKC.String(seen), ". "), metadata)
 }
 
 // quote shortens what a user wrote to what an event can show.

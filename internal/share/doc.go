@@ -1,7 +1,9 @@
 // Package share is one NFS export as the provisioner sees it: a mounted
 // directory tree on which volumes own directories. Every file-system call of
-// the product is in this package, and every one of them goes through an
-// os.Root on the share's mount.
+// the product is in this package, and every one of them starts at the open root
+// of the share's mount and follows no symlink on its way. An os.Root would not
+// do: it follows those that stay inside, and inside are the directories of
+// others.
 //
 // It knows no Kubernetes type. It does not decide what a class allows or what
 // a claim deserves; it is told, and it keeps the share safe while obeying.
@@ -11,9 +13,10 @@
 //	<directory>                             a volume's data
 //	archived-<directory>-<volume>           data of a deleted volume, kept
 //	.nfs-provisioner/records/<directory>    the record: who owns <directory>
-//	.nfs-provisioner/sharers/<hash>/<volume> the volumes that share a directory
+//	.nfs-provisioner/sharers/<hash>/<volume>  those that share a directory
 //	.nfs-provisioner/trash/<volume>         data on its way out
-//	.nfs-provisioner/trash/<volume>.record  proof that the data of <volume> was ours to remove
+//	.nfs-provisioner/trash/<volume>_record  proof that it was ours to remove
+//	.nfs-provisioner/removed/<volume>       the proof, once the data is gone
 //	.nfs-provisioner/tmp/                   records being written
 //
 // The tree of records mirrors the tree of directories, and a record is a plain
@@ -26,7 +29,7 @@
 //
 //   - Containment: a [Directory] cannot name the share's root, anything under
 //     .nfs-provisioner, or anything outside the share; no symlink is followed
-//     out of the mount, and none is accepted in the place of a directory.
+//     at all, and none is accepted in the place of a directory.
 //   - Ownership: nothing is made before its record is, complete and exclusive;
 //     nothing is moved or removed unless its record names the volume.
 //   - Nothing lost: nothing is ever renamed onto something that exists, and a

@@ -26,6 +26,9 @@ var (
 	ErrBusy = errors.New("the share is busy")
 	// ErrRemoving: the volume's data is out of its place and being removed.
 	ErrRemoving = errors.New("removal goes on in the background")
+	// ErrNotEmptied: the volume's data is out of its place, but not all of it can
+	// be removed.
+	ErrNotEmptied = errors.New("the trash cannot be emptied")
 	// ErrUnfit: the mount is missing, not a directory or not writable.
 	ErrUnfit = errors.New("the mount cannot be used")
 )

@@ -2,6 +2,7 @@ package share
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -118,4 +119,67 @@ func TestASymlinkInTheDirectorysPlaceIsNotRemoved(t *testing.T) {
 		expectError(t, err, ErrExists)
 		expectContent(t, s, "victim/file", "precious")
 	})
+}
+
+// overtaken runs an operation whose process is stopped between one question to
+// the fence, the nth, and the step that follows: meanwhile others act, and when
+// the process goes on the lease is lost.
+func overtaken(s *Share, nth int, others func(), operation func() error) error {
+	asked := 0
+	s.options.Fence = func() error {
+		asked++
+		switch {
+		case asked == nth:
+			others()
+			return nil
+		case asked > nth:
+			return errFenced
+		}
+		return nil
+	}
+	return operation()
+}
+
+// Whatever the step is between which and the fence a leader was stopped: what
+// the next leader has made of the path since is whole when it goes on.
+func TestALeaderThatWasStoppedBeforeAnyStepHarmsNobody(t *testing.T) {
+	for name, operation := range map[string]func(t *testing.T, s *Share, r Record) error{
+		"Remove":  func(t *testing.T, s *Share, r Record) error { return s.Remove(t.Context(), volume(r)) },
+		"Archive": func(t *testing.T, s *Share, r Record) error { _, err := s.Archive(t.Context(), volume(r)); return err },
+		"Retain":  func(t *testing.T, s *Share, r Record) error { return s.Retain(t.Context(), volume(r)) },
+		"Abandon": func(t *testing.T, s *Share, r Record) error { return s.Abandon(t.Context(), r) },
+	} {
+		for _, full := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, the heir has data: %v", name, full), func(t *testing.T) {
+				reached := true
+				for nth := 1; reached; nth++ {
+					s := newShare(t, inMemory(t))
+					r, heir := record(t, "pv-1", "a", "team/db"), record(t, "pv-2", "a", "team/db")
+					mustMake(t, s, r, open777)
+					reached = false
+					_ = overtaken(s, nth, func() {
+						reached = true
+						next := newShare(t, s.Mount)
+						for operation(t, next, r) != nil {
+							t.Fatalf("step %d: the next leader cannot finish", nth)
+						}
+						mustMake(t, next, heir, open777)
+						if full {
+							write(t, next, "team/db/file", "the heir's")
+						}
+					}, func() error { return operation(t, s, r) })
+					if !reached {
+						break
+					}
+					if full {
+						expectContent(t, s, "team/db/file", "the heir's")
+					}
+					e, err := newShare(t, s.Mount).Find(t.Context(), heir.Directory)
+					if err != nil || !e.Exists || !e.Record.names("pv-2", heir.Cluster) || e.Record.State != Active {
+						t.Errorf("step %d: the heir's record is %+v, %v", nth, e.Record, err)
+					}
+				}
+			})
+		}
+	}
 }

@@ -66,13 +66,13 @@ func (s *Share) make(t *tree, r Record, o MakeOptions) (Record, error) {
 		return Record{}, err
 	case owner.State == Active && owner.names(r.Volume, r.Cluster),
 		owner.State == Active && owner.Shared && o.AllowShared && owner.Cluster == r.Cluster:
-		return owner, s.settle(t, owner, r.Volume, o)
+		return owner, s.settle(t, owner, sharer(r), o)
 	case owner.returnable(r):
 		r.Existing, r.Returned = owner.Existing, true
 		if err := replaceRecord(t, r); err != nil {
 			return Record{}, err
 		}
-		return r, s.settle(t, r, r.Volume, o)
+		return r, s.settle(t, r, sharer(r), o)
 	default:
 		return Record{}, &OwnedError{Directory: r.Directory.path, Owned: r.Directory.path, Owner: owner}
 	}
@@ -98,24 +98,24 @@ func (s *Share) makeNew(t *tree, r Record, o MakeOptions) (Record, error) {
 		}
 		return Record{}, err
 	}
-	err = s.settle(t, r, r.Volume, o)
+	err = s.settle(t, r, sharer(r), o)
 	if err == nil {
 		return r, nil
 	}
 	if !exists && !errors.Is(err, ErrExists) {
-		if left := t.Rmdir(r.Directory.path); left != nil && !errors.Is(left, fs.ErrNotExist) {
+		if left := removeEmpty(t, r.Directory); left != nil && !errors.Is(left, fs.ErrNotExist) {
 			// The record stays for as long as something of ours may be there.
 			return Record{}, errors.Join(err, left)
 		}
 	}
-	return Record{}, errors.Join(err, unshare(t, r), removeRecord(t, r.Directory))
+	return Record{}, errors.Join(err, unshare(t, r), removeRecord(t, r))
 }
 
 // settle makes the directory that the record in place promises, or finds it,
 // and adds the volume to those that share it.
-func (s *Share) settle(t *tree, r Record, volume string, o MakeOptions) error {
+func (s *Share) settle(t *tree, r Record, who Sharer, o MakeOptions) error {
 	if r.Shared {
-		if err := join(t, r, volume); err != nil {
+		if err := join(t, r, who); err != nil {
 			return err
 		}
 	}

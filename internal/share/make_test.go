@@ -262,3 +262,14 @@ func TestTidyingTheRecordsNeverRemovesARecord(t *testing.T) {
 		}
 	})
 }
+
+// A share that is full has room for what is deleted to go.
+func TestTheFirstVolumeMakesTheFoldersThatTheLastOneNeeds(t *testing.T) {
+	s := newShare(t, t.TempDir())
+	mustMake(t, s, record(t, "pv-1", "a", "db"), open777)
+	for _, folder := range []string{recordsFolder, temporary, trashFolder, removedFolder} {
+		if info, err := os.Stat(filepath.Join(s.Mount, folder)); err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("%s: %v, %v", folder, info, err)
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package share
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -139,12 +142,12 @@ func TestTheRecordOfEveryArchiveCanBeRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, err := os.OpenRoot(s.Mount)
+	m, err := openMount(s.Mount)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer root.Close() //nolint:errcheck // opened to read
-	if _, err := readRecord(&tree{root: root}, got); err != nil {
+	defer m.close() //nolint:errcheck // opened to read
+	if _, err := readRecord(&tree{mount: m}, got); err != nil {
 		t.Error(err)
 	}
 }
@@ -195,6 +198,43 @@ func TestATenantCannotMakeItsVolumeUndeletable(t *testing.T) {
 			write(t, s, "db/.nfs-provisioner/x", "planted")
 			if err := remove(s, volume(r)); err != nil {
 				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestARecordIsTheLastCompleteLineOrAllThereIs(t *testing.T) {
+	line := func(volume string) string {
+		r := record(t, volume, "a", "db")
+		r.State = Active
+		data, err := r.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	var laidOut bytes.Buffer
+	if err := json.Indent(&laidOut, []byte(line("pv-1")), "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	cut := line("pv-2")[:20]
+	for name, c := range map[string]struct{ file, volume string }{
+		"one line":                       {line("pv-1"), "pv-1"},
+		"without its end":                {strings.TrimSpace(line("pv-1")), "pv-1"},
+		"two lines":                      {line("pv-1") + line("pv-2"), "pv-2"},
+		"a second line that was cut":     {line("pv-1") + cut, "pv-1"},
+		"a second line without its end":  {line("pv-1") + strings.TrimSpace(line("pv-2")), "pv-2"},
+		"laid out by hand":               {laidOut.String(), "pv-1"},
+		"laid out by hand, then changed": {laidOut.String() + line("pv-2"), "pv-2"},
+		"a first line that was cut":      {cut, ""},
+		"a line that is none":            {line("pv-1") + "{}\n", ""},
+		"nothing":                        {"", ""},
+		"an empty line":                  {"\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := decodeRecord([]byte(c.file))
+			if r.Volume != c.volume || (err == nil) != (c.volume != "") || err != nil && !errors.Is(err, ErrRecordDamaged) {
+				t.Errorf("read %q, %v; want %q", r.Volume, err, c.volume)
 			}
 		})
 	}

@@ -1,9 +1,11 @@
 package share
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -35,8 +37,8 @@ type Claim struct {
 // String is namespace/name.
 func (c Claim) String() string { return c.Namespace + "/" + c.Name }
 
-// A Record says which volume owns a directory. It is stored as JSON in a file
-// of its own on the share, so that ownership outlives the cluster's objects
+// A Record says which volume owns a directory. It is stored as a line of JSON in
+// a file of its own on the share, so that ownership outlives the cluster's objects
 // and is seen by every cluster that uses the export.
 type Record struct {
 	Version int `json:"version"`
@@ -63,19 +65,46 @@ type Record struct {
 	Sharers string `json:"sharers,omitempty"`
 	// Origin is where an archive's data was while its volume lived.
 	Origin string `json:"origin,omitempty"`
+	// Retention is the age at which an archive is removed, zero for never.
+	Retention Age `json:"retention,omitempty"`
 	// Changed is when the state was entered.
 	Changed time.Time `json:"changed"`
+}
+
+// An Age is a duration that records spell as Go does, such as "720h0m0s".
+type Age time.Duration
+
+// MarshalText writes the age.
+func (a Age) MarshalText() ([]byte, error) { return []byte(time.Duration(a).String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (a *Age) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	*a = Age(d)
+	return err
 }
 
 // ErrRecordDamaged is wrapped when a record cannot be read as one. What it
 // governs is left alone until a person has looked at it.
 var ErrRecordDamaged = errors.New("the record is damaged")
 
-// decodeRecord reads a record and refuses one that is incomplete or of another
-// version.
+// decodeRecord reads the file of a record: lines of JSON, of which the last one
+// counts that is complete, or a single record, laid out as a person likes it. It
+// refuses one that has none, or of another version.
 func decodeRecord(data []byte) (Record, error) {
+	whole, cut := data, 0
+	if end := bytes.LastIndexByte(data, '\n'); end >= 0 {
+		whole, cut = data[:end], len(data)-end-1
+	}
+	if cut > 0 && json.Valid(data[len(data)-cut:]) {
+		whole = data
+	}
+	last := whole[bytes.LastIndexByte(whole, '\n')+1:]
+	if json.Valid(data) {
+		last = data
+	}
 	var r Record
-	if err := json.Unmarshal(data, &r); err != nil {
+	if err := json.Unmarshal(last, &r); err != nil {
 		return Record{}, fmt.Errorf("%w: %w", ErrRecordDamaged, err)
 	}
 	switch {
@@ -83,6 +112,10 @@ func decodeRecord(data []byte) (Record, error) {
 		return Record{}, fmt.Errorf("%w: it has version %d, this release knows %d", ErrRecordDamaged, r.Version, recordVersion)
 	case r.Volume == "" || r.Cluster == "":
 		return Record{}, fmt.Errorf("%w: it names no volume or no cluster", ErrRecordDamaged)
+	case strings.ContainsAny(r.Volume, "/\x00") || r.Volume == "." || r.Volume == "..":
+		return Record{}, fmt.Errorf("%w: %q is no volume's name", ErrRecordDamaged, r.Volume)
+	case r.Sharers != "" && !isHash(r.Sharers) || r.Shared && r.Sharers == "":
+		return Record{}, fmt.Errorf("%w: %q is no folder of sharers", ErrRecordDamaged, r.Sharers)
 	case r.State != Active && r.State != Released && r.State != Archived:
 		return Record{}, fmt.Errorf("%w: it has the unknown state %q", ErrRecordDamaged, r.State)
 	case r.Directory == Directory{}:
@@ -96,7 +129,7 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
 
 func (r Record) encode() ([]byte, error) {
 	r.Version = recordVersion
-	data, err := json.MarshalIndent(r, "", "  ")
+	data, err := json.Marshal(r)
 	return append(data, '\n'), err
 }
 

@@ -1,10 +1,13 @@
 package share
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"os"
 	"path"
 	"syscall"
 )
@@ -14,6 +17,7 @@ const (
 	recordsFolder = metadata + "/records"
 	sharersFolder = metadata + "/sharers"
 	trashFolder   = metadata + "/trash"
+	removedFolder = metadata + "/removed"
 	temporary     = metadata + "/tmp"
 )
 
@@ -111,7 +115,44 @@ func createRecord(t *tree, r Record) error {
 	return fmt.Errorf("record of %q: %w", r.Directory, ErrBusy)
 }
 
-// replaceRecord changes the record of a directory in one step.
+// changeRecord changes the record of a directory that stays the same volume's,
+// by a line at its end: in a file that was opened before the fence is asked, so
+// that a process that was stopped before the step changes no record that is in
+// its place by then. A line that a crash has cut is none.
+func changeRecord(t *tree, old, changed Record) (err error) {
+	f, err := t.mount.open(recordPath(old.Directory), os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return err
+	}
+	now, err := decodeRecord(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", recordPath(old.Directory), err)
+	}
+	if !now.names(old.Volume, old.Cluster) || now.State != old.State {
+		return fmt.Errorf("record of %q changed meanwhile: %w", old.Directory, ErrBusy)
+	}
+	line, err := changed.encode()
+	if err != nil {
+		return err
+	}
+	end := bytes.LastIndexByte(data, '\n') + 1
+	return t.changing(func() error {
+		if end < len(data) {
+			if err := f.Truncate(int64(end)); err != nil {
+				return err
+			}
+		}
+		_, err := f.WriteAt(line, int64(end))
+		return errors.Join(err, f.Sync())
+	})
+}
+
+// replaceRecord gives a directory that was released to another volume.
 func replaceRecord(t *tree, r Record) error {
 	written, err := writeRecord(t, r)
 	if err != nil {
@@ -123,14 +164,57 @@ func replaceRecord(t *tree, r Record) error {
 	return nil
 }
 
-// removeRecord gives d back and removes what folders of the records' tree this
-// leaves empty.
-func removeRecord(t *tree, d Directory) error {
-	if err := t.Remove(recordPath(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// removeRecord gives the directory of r back and removes what folders of the
+// records' tree this leaves empty. The record is put aside first: a process that
+// was stopped between asking the fence and the step may have taken what is
+// another volume's record by now, and then gives it back.
+func removeRecord(t *tree, r Record) error {
+	aside := temporary + "/" + rand.Text()
+	err := t.Rename(recordPath(r.Directory), aside)
+	if errors.Is(err, fs.ErrNotExist) {
+		_, err = t.Lstat(recordPath(r.Directory))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil {
+			err = t.MkdirAll(temporary, 0o700)
+		}
+		if err == nil {
+			err = t.Rename(recordPath(r.Directory), aside)
+		}
+	}
+	if err != nil {
 		return err
 	}
-	pruneAbove(t, d)
+	if err := t.confirm(r, aside); err != nil {
+		return err
+	}
+	if err := t.Remove(aside); err != nil {
+		return err
+	}
+	pruneAbove(t, r.Directory)
 	return nil
+}
+
+// confirm asks the fence after the record of r was moved to a place. If the
+// lease was lost meanwhile and the record is another volume's, it goes back.
+func (t *tree) confirm(r Record, moved string) error {
+	lost := t.fence()
+	if lost == nil {
+		return nil
+	}
+	data, err := t.ReadFile(moved)
+	if err != nil {
+		return errors.Join(lost, err)
+	}
+	if found, err := decodeRecord(data); err == nil && found.names(r.Volume, r.Cluster) {
+		return lost
+	}
+	err = t.mount.link(moved, recordPath(r.Directory))
+	if err == nil {
+		err = t.mount.remove(moved)
+	}
+	return errors.Join(lost, err)
 }
 
 // pruneAbove removes folders of the records' tree that hold no record any
@@ -173,10 +257,26 @@ func writeRecord(t *tree, r Record) (name string, err error) {
 	if err != nil {
 		return "", err
 	}
+	return writeTemporary(t, data)
+}
+
+// prepare makes all of our folders at once: a share that is full by the time
+// something is to be deleted has no room for the one where it goes.
+func prepare(t *tree) error {
+	for _, folder := range []string{temporary, trashFolder, removedFolder} {
+		if err := t.MkdirAll(folder, 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeTemporary writes data to a new file, complete and synced.
+func writeTemporary(t *tree, data []byte) (name string, err error) {
 	name = temporary + "/" + rand.Text()
 	f, err := t.Create(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := t.MkdirAll(temporary, 0o700); err != nil {
+		if err := prepare(t); err != nil {
 			return "", err
 		}
 		f, err = t.Create(name)

@@ -1,21 +1,63 @@
 package share
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
+	"slices"
+	"sync/atomic"
+	"time"
 )
 
-// A removal empties one volume's trash in the background.
+// removalsAtOnce bounds how many volumes' trash is emptied at the same time. It
+// is far above the places that their steps share, so that a few giants leave
+// room for all others.
+const removalsAtOnce = 256
+
+// A removal empties one volume's trash in the background. It stays known after
+// its end until somebody has asked for the outcome.
 type removal struct {
-	done chan struct{} // closed when err is final
-	err  error
+	began   time.Time
+	removed atomic.Int64
+	done    chan struct{} // closed when err is final
+	err     error
 }
 
-// empty starts the removal of a volume's trash, or finds the one under way.
+func (r *removal) ended() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// A Removal says how far the removal of a volume's data is.
+type Removal struct {
+	Volume  string
+	Began   time.Time
+	Removed int64 // files and folders so far
+	Ended   bool  // whoever calls Remove now is told the outcome
+}
+
+// Removals lists what is being removed, in the order of its beginning.
+func (s *Share) Removals() []Removal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []Removal
+	for volume, r := range s.removals {
+		all = append(all, Removal{volume, r.began, r.removed.Load(), r.ended()})
+	}
+	slices.SortFunc(all, func(a, b Removal) int {
+		return cmp.Or(a.Began.Compare(b.Began), cmp.Compare(a.Volume, b.Volume))
+	})
+	return all
+}
+
+// empty starts the removal of a volume's trash, or finds the one that was
+// started before.
 func (s *Share) empty(volume string) (*removal, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -25,23 +67,68 @@ func (s *Share) empty(volume string) (*removal, error) {
 	if r, ok := s.removals[volume]; ok {
 		return r, nil
 	}
-	r := &removal{done: make(chan struct{})}
+	r := &removal{began: time.Now(), done: make(chan struct{})}
 	s.removals[volume] = r
 	s.running.Add(1)
 	go func() {
 		defer s.running.Done()
 		defer close(r.done)
-		r.err = s.removeBin(volume)
+		r.err = s.removeBin(volume, &r.removed)
 		s.judge(r.err)
-		s.mu.Lock()
-		delete(s.removals, volume)
-		s.mu.Unlock()
 	}()
 	return r, nil
 }
 
+// busy says whether somebody waits for the share, for whom a removal that takes
+// long has to make room.
+func (s *Share) busy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inside > 0 || s.waiting > 1
+}
+
+// await waits for the end of a removal, for a moment. Small ones end in it.
+func (s *Share) await(ctx context.Context, r *removal) error {
+	count := func(n int) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.waiting += n
+	}
+	count(1)
+	defer count(-1)
+	wait := time.NewTimer(min(patience, s.options.Timeout))
+	defer wait.Stop()
+	select {
+	case <-r.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-wait.C:
+		return ErrRemoving
+	}
+}
+
+// outcome forgets a removal that has ended and returns what came of it.
+func (s *Share) outcome(volume string, r *removal) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.removals[volume] == r {
+		delete(s.removals, volume)
+	}
+	return r.err
+}
+
+// drop forgets a removal that has ended well, of which nothing is left to ask.
+func (s *Share) drop(volume string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r, ok := s.removals[volume]; ok && r.ended() {
+		delete(s.removals, volume)
+	}
+}
+
 // removeBin removes a volume's trash when one of the places for that is free.
-func (s *Share) removeBin(volume string) error {
+func (s *Share) removeBin(volume string, removed *atomic.Int64) error {
 	select {
 	case s.bins <- struct{}{}:
 		defer func() { <-s.bins }()
@@ -52,16 +139,30 @@ func (s *Share) removeBin(volume string) error {
 	if err != nil {
 		return err
 	}
-	return removeTree(s.stop, t, binOf(volume))
+	if err := emptyBin(s, t, volume, removed); err != nil {
+		return err
+	}
+	// From here on nothing in the trash is this volume's any more.
+	return retire(t, volume)
 }
 
-// batch is how many names are read from a directory at a time.
-const batch = 1024
+// retire keeps the proof of a volume whose data is gone, where it proves
+// nothing about what may come into the trash.
+func retire(t *tree, volume string) error {
+	err := t.Rename(proofOf(volume), removedOf(volume))
+	if errors.Is(err, fs.ErrNotExist) {
+		if there, problem := t.exists(proofOf(volume)); !there || problem != nil {
+			return problem
+		}
+		if err = t.MkdirAll(removedFolder, 0o700); err == nil {
+			err = t.Rename(proofOf(volume), removedOf(volume))
+		}
+	}
+	return err
+}
 
-// removeTree removes a directory and everything in it. It enters the directory
-// through a root of its own, so that no symlink in it leads out of it, and
-// looks at ctx before each entry.
-func removeTree(ctx context.Context, t *tree, place string) error {
+func emptyBin(s *Share, t *tree, volume string, removed *atomic.Int64) error {
+	place := binOf(volume)
 	info, err := t.Lstat(place)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -72,51 +173,19 @@ func removeTree(ctx context.Context, t *tree, place string) error {
 	if !info.IsDir() {
 		return fmt.Errorf("%w: %s is a %s", ErrNotOurs, place, kind(info))
 	}
-	inside, err := t.OpenRoot(place)
-	if err != nil {
-		return err
-	}
-	defer inside.Close() //nolint:errcheck // nothing was written through it
+	e := newEmptying(s.stop, t.fence, s.steps, s.busy, removed)
 	for {
-		removed, err := removeEntries(ctx, inside)
+		progress, err := e.pass(t, place)
 		if err != nil {
-			return fmt.Errorf("%s: %w", place, err)
+			return err
 		}
 		err = t.Rmdir(place)
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 		// Some servers skip names when a directory shrinks under a reader.
-		if removed == 0 {
+		if progress == 0 {
 			return err
-		}
-	}
-}
-
-// removeEntries removes all that one reading of a directory shows and counts
-// it.
-func removeEntries(ctx context.Context, inside *os.Root) (removed int, err error) {
-	f, err := inside.Open(".")
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close() //nolint:errcheck // opened to read
-	for {
-		entries, err := f.ReadDir(batch)
-		for _, entry := range entries {
-			if ctx.Err() != nil {
-				return removed, context.Cause(ctx)
-			}
-			if err := inside.RemoveAll(entry.Name()); err != nil {
-				return removed, err
-			}
-			removed++
-		}
-		if errors.Is(err, io.EOF) {
-			return removed, nil
-		}
-		if err != nil {
-			return removed, err
 		}
 	}
 }

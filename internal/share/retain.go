@@ -27,6 +27,7 @@ func (s *Share) Retain(ctx context.Context, v Volume) error {
 
 // release marks a record as that of a directory whose volume is gone.
 func release(t *tree, owner Record) error {
-	owner.State, owner.Changed = Released, now()
-	return replaceRecord(t, owner)
+	released := owner
+	released.State, released.Changed = Released, now()
+	return changeRecord(t, owner, released)
 }

@@ -2,12 +2,9 @@ package share
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -28,6 +25,11 @@ type Options struct {
 	Timeout time.Duration
 	// Places is how many operations may run at once, hung ones included.
 	Places int
+	// Remember is how long it stays known that a volume's data was removed, and
+	// how long a file that somebody may still be writing stays. A volume that
+	// comes back, since the answer to its making was lost, must not be taken for
+	// one whose directory somebody else has.
+	Remember time.Duration
 	// Fence is asked right before every step that cannot be taken back. An
 	// error stops the operation. It is how a process that lost its leadership
 	// while it was stopped learns of it.
@@ -43,13 +45,18 @@ type Share struct {
 	stop    context.Context // ends background removals
 	cancel  context.CancelCauseFunc
 	bins    chan struct{} // places of background removals
+	steps   chan struct{} // places of their steps
 
 	mu       sync.Mutex
-	root     *os.Root
+	mount    *mount
 	stale    bool
 	closed   bool
 	inside   int                 // operations that hold a place
+	fault    error               // what the last operation said about the share, nil if it was well
+	since    time.Time           // when fault came or went
+	waiting  int                 // calls of Remove that wait for the trash
 	stuck    int                 // of them, those that were there when the share fell silent
+	heard    time.Time           // when an operation came back last, or began when none was inside
 	silent   bool                // an operation has outlived its deadline, and none has come back since
 	keys     map[string]struct{} // volumes and directories that operations hold
 	changed  chan struct{}       // closed when an operation has come back
@@ -67,25 +74,13 @@ func New(location Location, options Options) *Share {
 		options:  options,
 		stop:     stop,
 		cancel:   cancel,
-		bins:     make(chan struct{}, options.Places),
+		bins:     make(chan struct{}, removalsAtOnce),
+		steps:    make(chan struct{}, options.Places),
 		keys:     map[string]struct{}{},
 		changed:  make(chan struct{}),
+		since:    time.Now(),
 		removals: map[string]*removal{},
 	}
-}
-
-// Check says whether the mount is there, is a directory, and may be written
-// to. It changes nothing on the share. The error wraps ErrUnfit, or ErrTimeout
-// when the server does not answer, which is no fault of the configuration.
-func (s *Share) Check(ctx context.Context) error {
-	_, err := do(ctx, s, "check", nil, func(*tree) (struct{}, error) {
-		const writeAndSearch = 0o3 // W_OK|X_OK of access(2)
-		if err := syscall.Access(s.Mount, writeAndSearch); err != nil {
-			return struct{}{}, fmt.Errorf("%w: uid %d may not write to %s: %w", ErrUnfit, os.Geteuid(), s.Mount, err)
-		}
-		return struct{}{}, nil
-	})
-	return err
 }
 
 // Close lets nothing in any more, stops background removals at the next file
@@ -105,11 +100,11 @@ func (s *Share) Close(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.root == nil {
+	if s.mount == nil {
 		return nil
 	}
-	err := s.root.Close()
-	s.root = nil
+	err := s.mount.close()
+	s.mount = nil
 	return err
 }
 
@@ -145,27 +140,18 @@ func (s *Share) fail(operation string, err error) error {
 // is stale.
 func (s *Share) open() (*tree, error) {
 	s.mu.Lock()
-	root, stale := s.root, s.stale
+	now, stale := s.mount, s.stale
 	s.mu.Unlock()
-	if root == nil || stale {
-		fresh, err := os.OpenRoot(s.Mount)
+	if now == nil || stale {
+		fresh, err := openMount(s.Mount)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrUnfit, err)
 		}
 		s.mu.Lock()
-		// A root that others may still use is left to the garbage collector.
-		s.root, s.stale = fresh, false
+		// A mount that others may still use is left to the garbage collector.
+		s.mount, s.stale = fresh, false
 		s.mu.Unlock()
-		root = fresh
+		now = fresh
 	}
-	return &tree{root: root, fence: s.options.Fence}, nil
-}
-
-// judge remembers that the root has to be opened again.
-func (s *Share) judge(err error) {
-	if errors.Is(err, syscall.ESTALE) {
-		s.mu.Lock()
-		s.stale = true
-		s.mu.Unlock()
-	}
+	return &tree{mount: now, fence: s.options.Fence}, nil
 }

@@ -3,9 +3,12 @@ package share
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 )
 
 // share marks a new record as one that other volumes may join.
@@ -13,8 +16,8 @@ func (r *Record) share() {
 	r.Shared, r.Sharers = true, hash(r.Directory.path+"\n"+r.Volume)
 }
 
-// sharersPath is the folder that holds one empty file for each volume that
-// shares the directory of a record.
+// sharersPath is the folder that holds one file for each volume that shares
+// the directory of a record.
 func sharersPath(r Record) string { return sharersFolder + "/" + r.Sharers }
 
 func hash(text string) string {
@@ -22,24 +25,76 @@ func hash(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// isHash says whether text is what hash returns.
+func isHash(text string) bool {
+	return len(text) == hex.EncodedLen(sha256.Size) && strings.Trim(text, "0123456789abcdef") == ""
+}
+
+// A Sharer is one of the volumes that share a directory.
+type Sharer struct {
+	Volume string `json:"volume"`
+	Claim  Claim  `json:"claim"`
+}
+
+func sharer(r Record) Sharer { return Sharer{r.Volume, r.Claim} }
+
 // join adds a volume to those that share the directory of a record.
-func join(t *tree, r Record, volume string) error {
-	folder := sharersPath(r)
-	f, err := t.Create(folder + "/" + fileName(volume))
+func join(t *tree, r Record, who Sharer) error {
+	place := sharersPath(r) + "/" + fileName(who.Volume)
+	if joined, err := t.exists(place); joined || err != nil {
+		return err
+	}
+	data, err := json.Marshal(who)
+	if err != nil {
+		return err
+	}
+	written, err := writeTemporary(t, data)
+	if err != nil {
+		return err
+	}
+	defer t.Remove(written) //nolint:errcheck // swept later; the sharer is in place or it is not
+	err = t.Link(written, place)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := t.MkdirAll(folder, 0o700); err != nil {
+		if err := t.MkdirAll(sharersPath(r), 0o700); err != nil {
 			return err
 		}
-		f, err = t.Create(folder + "/" + fileName(volume))
+		err = t.Link(written, place)
 	}
-	switch {
-	case errors.Is(err, fs.ErrExist):
+	if errors.Is(err, fs.ErrExist) {
 		return nil
-	case err != nil:
-		return err
-	default:
-		return f.Close()
 	}
+	return err
+}
+
+// sharersOf lists the volumes that share the directory of a record.
+func sharersOf(t *tree, r Record) ([]Sharer, error) {
+	entries, err := t.ReadDir(sharersPath(r))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []Sharer
+	for _, entry := range entries {
+		place := sharersPath(r) + "/" + entry.Name()
+		data, err := t.ReadFile(place)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		var one Sharer
+		if err == nil {
+			err = json.Unmarshal(data, &one)
+		}
+		if err == nil && fileName(one.Volume) != entry.Name() {
+			err = ErrRecordDamaged
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", place, err)
+		}
+		all = append(all, one)
+	}
+	return all, nil
 }
 
 // part removes a volume from those that share the directory of a record. If
@@ -72,7 +127,7 @@ func part(t *tree, owner Record, volume string) (alone Record, last bool, err er
 	}
 	alone = owner
 	alone.Volume, alone.Shared = volume, false
-	if err := replaceRecord(t, alone); err != nil {
+	if err := changeRecord(t, owner, alone); err != nil {
 		return Record{}, false, err
 	}
 	return alone, true, unshare(t, owner)

@@ -17,12 +17,35 @@ const mountsVariable = "SHARE_TEST_MOUNTS"
 // at hand: the one of temporary files, a tmpfs, and what mountsVariable names.
 func forEachFileSystem(t *testing.T, behaviour func(t *testing.T, s *Share)) {
 	t.Helper()
-	places := map[string]string{"disk": t.TempDir()}
-	if memory, err := os.MkdirTemp("/dev/shm", "share-test-"); err == nil {
-		t.Cleanup(func() { _ = os.RemoveAll(memory) })
-		places["tmpfs"] = memory
+	forEach(t, map[string]string{"disk": t.TempDir(), "tmpfs": inMemory(t)}, filepath.SplitList(os.Getenv(mountsVariable)), behaviour)
+}
+
+// forSomeFileSystems is forEachFileSystem for what takes very many steps: in
+// memory if there is such a file system, and on the last of the mounts. With
+// -short only the mounts would be of interest, and those take many minutes.
+func forSomeFileSystems(t *testing.T, behaviour func(t *testing.T, s *Share)) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it takes many steps, and none that other tests do not take on every mount")
 	}
-	for _, mount := range filepath.SplitList(os.Getenv(mountsVariable)) {
+	mounts := filepath.SplitList(os.Getenv(mountsVariable))
+	forEach(t, map[string]string{"tmpfs": inMemory(t)}, mounts[max(0, len(mounts)-1):], behaviour)
+}
+
+// inMemory is a temporary folder on a tmpfs, if there is one.
+func inMemory(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("/dev/shm", "share-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	return folder
+}
+
+func forEach(t *testing.T, places map[string]string, mounts []string, behaviour func(t *testing.T, s *Share)) {
+	t.Helper()
+	for _, mount := range mounts {
 		inside, err := os.MkdirTemp(mount, "share-test-")
 		if err != nil {
 			t.Fatalf("%s: %v", mountsVariable, err)

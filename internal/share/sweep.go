@@ -3,66 +3,174 @@ package share
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"path"
+	"slices"
 	"strings"
 	"time"
 )
 
-// abandonedAfter is the age at which a record that is still being written is
-// one that nobody writes any more.
-const abandonedAfter = time.Hour
-
-// Sweep removes what a crash may have left of our own bookkeeping: half-written
-// records, and proofs of volumes of this cluster whose data is removed and that
-// exist no more. It removes no data.
-func (s *Share) Sweep(ctx context.Context, cluster string, exists func(volume string) bool) error {
-	_, err := do(ctx, s, "sweep", nil, func(t *tree) (struct{}, error) {
-		return struct{}{}, errors.Join(sweepTemporary(t), sweepProofs(t, cluster, exists))
+// Sweep finishes what a crash may have left undone where no volume is there any
+// more to ask for it: it removes half-written records, goes on with the removal
+// of what is in the trash, and forgets volumes of this cluster whose data was
+// removed long ago. Nothing that is not in the trash is touched. It returns the
+// volumes whose data is still being removed.
+//
+// The error tells of removals that failed, too; the next Sweep tries again.
+func (s *Share) Sweep(ctx context.Context, cluster string, exists func(volume string) bool) (removing []string, err error) {
+	removing, err = do(ctx, s, "sweep the trash", nil, func(t *tree) ([]string, error) {
+		removing, err := unfinished(t, cluster, exists)
+		return removing, errors.Join(sweepTemporary(t, s.options.Remember, exists), restoreLate(t), err)
 	})
-	return err
+	problems := []error{err, s.collect(exists)}
+	for _, volume := range removing {
+		_, err := s.empty(volume)
+		problems = append(problems, err)
+	}
+	return removing, errors.Join(append(problems, s.forget(ctx, cluster, exists))...)
 }
 
-func sweepTemporary(t *tree) error {
-	return eachIn(t, temporary, func(name string) error {
-		info, err := t.Lstat(temporary + "/" + name)
-		if err != nil || time.Since(info.ModTime()) < abandonedAfter {
-			return err
+// forgottenAtOnce bounds how many proofs one operation looks at.
+const forgottenAtOnce = 256
+
+// forget drops the proofs that nobody will ask for any more.
+func (s *Share) forget(ctx context.Context, cluster string, exists func(volume string) bool) error {
+	names, err := do(ctx, s, "list what was removed", nil, func(t *tree) ([]string, error) { return t.names(removedFolder) })
+	problems := []error{err}
+	for some := range slices.Chunk(names, forgottenAtOnce) {
+		_, err := do(ctx, s, "forget what was removed", nil, func(t *tree) (struct{}, error) {
+			var problems []error
+			for _, name := range some {
+				problems = append(problems, forgetOne(t, removedFolder+"/"+name, cluster, s.options.Remember, exists))
+			}
+			return struct{}{}, errors.Join(problems...)
+		})
+		problems = append(problems, err)
+	}
+	return errors.Join(problems...)
+}
+
+func forgetOne(t *tree, place, cluster string, remember time.Duration, exists func(string) bool) error {
+	info, err := t.Lstat(place)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && age(info) < remember {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r, err := readProofOf(t, place, path.Base(place))
+	if err != nil && r.Volume != "" && r.Cluster == cluster {
+		err = restoreRecord(t, place, path.Base(place), r)
+	}
+	if err != nil || r.Cluster != cluster || exists(r.Volume) {
+		return err
+	}
+	return t.Remove(place)
+}
+
+// readProofOf reads a proof, which must be of the volume that its name says.
+func readProofOf(t *tree, place, volumeName string) (Record, error) {
+	data, err := t.ReadFile(place)
+	if err != nil {
+		return Record{}, err
+	}
+	r, err := decodeRecord(data)
+	if err == nil && fileName(r.Volume) != volumeName {
+		err = fmt.Errorf("%w: it is of volume %s", ErrRecordDamaged, r.Volume)
+	}
+	if err != nil {
+		return r, fmt.Errorf("%s: %w", place, err)
+	}
+	return r, nil
+}
+
+// collect takes the outcomes that no volume will ask for.
+func (s *Share) collect(exists func(volume string) bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var problems []error
+	for volume, r := range s.removals {
+		if r.ended() && !exists(volume) {
+			problems = append(problems, s.fail("empty the trash", r.err))
+			delete(s.removals, volume)
 		}
-		return t.Remove(temporary + "/" + name)
+	}
+	return errors.Join(problems...)
+}
+
+func sweepTemporary(t *tree, abandoned time.Duration, exists func(volume string) bool) error {
+	return eachIn(t, temporary, func(file fs.FileInfo) error {
+		place, old := temporary+"/"+file.Name(), age(file)
+		switch {
+		case old >= abandoned && file.IsDir():
+			return t.Rmdir(place) // see removeEmpty
+		case old >= abandoned:
+			return t.Remove(place)
+		case file.IsDir():
+			return nil
+		case old >= strayAfter:
+			return restoreStray(t, place, exists)
+		default:
+			return nil
+		}
 	})
 }
 
-func sweepProofs(t *tree, cluster string, exists func(string) bool) error {
-	return eachIn(t, trashFolder, func(name string) error {
-		bin, isProof := strings.CutSuffix(name, proofSuffix)
+// age is how long a file has had its name. The server's clock may be ahead.
+func age(file fs.FileInfo) time.Duration { return max(0, time.Since(renamed(file))) }
+
+// restoreLate puts back what came into the trash too late.
+func restoreLate(t *tree) error {
+	names, err := t.names(trashFolder)
+	problems := []error{err}
+	for _, name := range names {
+		if strings.HasSuffix(name, proofSuffix) || slices.Contains(names, name+proofSuffix) {
+			continue
+		}
+		if _, err := restoreDirectory(t, name); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrOwned) {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// unfinished lists the volumes that are gone and whose data is not.
+func unfinished(t *tree, cluster string, exists func(string) bool) (removing []string, err error) {
+	err = eachIn(t, trashFolder, func(file fs.FileInfo) error {
+		name, isProof := strings.CutSuffix(file.Name(), proofSuffix)
 		if !isProof {
 			return nil
 		}
-		data, err := t.ReadFile(trashFolder + "/" + name)
-		if err != nil {
-			return err
+		place := trashFolder + "/" + file.Name()
+		r, err := readProofOf(t, place, name)
+		if err != nil && r.Volume != "" && r.Cluster == cluster {
+			if err = restoreRecord(t, place, name, r); err == nil {
+				r, err = readProofOf(t, place, name)
+			}
 		}
-		r, err := decodeRecord(data)
-		if err != nil || r.Cluster != cluster || exists(r.Volume) {
-			return err
+		if err == nil && r.Cluster == cluster && !exists(r.Volume) {
+			removing = append(removing, r.Volume)
 		}
-		if left, err := t.exists(trashFolder + "/" + bin); left || err != nil {
-			return err
-		}
-		return t.Remove(trashFolder + "/" + name)
+		return err
 	})
+	return removing, err
 }
 
-// eachIn calls f for every name in a folder that may not exist. A name that is
-// gone when its turn comes is no error.
-func eachIn(t *tree, folder string, f func(name string) error) error {
+// eachIn calls f for every file in a folder that may not exist. One that is gone
+// when its turn comes is no error.
+func eachIn(t *tree, folder string, f func(file fs.FileInfo) error) error {
 	entries, err := t.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	problems := []error{err}
 	for _, entry := range entries {
-		if err := f(entry.Name()); !errors.Is(err, fs.ErrNotExist) {
+		info, err := t.Lstat(folder + "/" + entry.Name())
+		if err == nil {
+			err = f(info)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
 			problems = append(problems, err)
 		}
 	}

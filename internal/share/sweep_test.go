@@ -3,6 +3,7 @@ package share
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -17,31 +18,55 @@ func TestSweepRemovesOnlyItsOwnLeftovers(t *testing.T) {
 			}
 		}
 		write(t, s, trashFolder+"/pv-full/file", "still being removed")
+		if err := os.Rename(filepath.Join(s.Mount, removedOf("pv-full")), filepath.Join(s.Mount, proofOf("pv-full"))); err != nil {
+			t.Fatal(err)
+		}
 		foreign := record(t, "pv-foreign", "a", "foreign")
 		foreign.Cluster = "cluster-2"
 		mustMake(t, s, foreign, open777)
 		if err := s.Remove(t.Context(), volume(foreign)); err != nil {
 			t.Fatal(err)
 		}
-		write(t, s, temporary+"/old", "{")
-		write(t, s, temporary+"/new", "{")
-		yesterday := time.Now().Add(-24 * time.Hour)
-		if err := os.Chtimes(filepath.Join(s.Mount, temporary, "old"), yesterday, yesterday); err != nil {
+		write(t, s, temporary+"/half", "{")
+
+		s.options.Remember = time.Hour
+		if _, err := s.Sweep(t.Context(), "cluster-1", func(string) bool { return true }); err != nil {
 			t.Fatal(err)
 		}
-
-		err := s.Sweep(t.Context(), "cluster-1", func(volume string) bool { return volume == "pv-there" })
-		if err != nil {
-			t.Fatal(err)
+		expectContent(t, s, temporary+"/half", "{") // somebody may be writing it
+		s.options.Remember = 0
+		there := func(volume string) bool { return volume == "pv-there" }
+		removing, err := s.Sweep(t.Context(), "cluster-1", there)
+		if err != nil || !slices.Equal(removing, []string{"pv-full"}) {
+			t.Fatalf("removing %v, %v", removing, err)
+		}
+		ended(t, s, "pv-full")
+		expectAbsent(t, s, trashFolder+"/pv-full")
+		if removing, err := s.Sweep(t.Context(), "cluster-1", there); err != nil || len(removing) > 0 || len(s.Removals()) > 0 {
+			t.Errorf("the second time: removing %v and %v, %v", removing, s.Removals(), err)
 		}
 		for name, stays := range map[string]bool{
-			trashFolder + "/pv-gone.record": false, trashFolder + "/pv-there.record": true,
-			trashFolder + "/pv-full.record": true, trashFolder + "/pv-full/file": true,
-			trashFolder + "/pv-foreign.record": true, temporary + "/old": false, temporary + "/new": true,
+			removedOf("pv-gone"): false, removedOf("pv-there"): true, removedOf("pv-foreign"): true,
+			proofOf("pv-full"): false, removedOf("pv-full"): false,
+			temporary + "/half": false,
 		} {
 			if _, err := os.Lstat(filepath.Join(s.Mount, name)); (err == nil) != stays {
 				t.Errorf("%s: %v, want it to stay: %v", name, err, stays)
 			}
 		}
 	})
+}
+
+// ended waits until the removal of a volume's data is over.
+func ended(t *testing.T, s *Share, volume string) {
+	t.Helper()
+	r, err := s.empty(volume)
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-r.done:
+	case <-t.Context().Done():
+		t.Fatal(t.Context().Err())
+	}
 }

@@ -10,38 +10,37 @@ import (
 
 // patience is how long Remove waits for the removal of what is in the trash. A
 // longer wait would keep other deletions from freeing their paths.
-const patience = 5 * time.Second
+const patience = time.Second
 
 // Remove deletes the data of a volume. The directory is moved into the trash,
 // which frees its path at once; then it is emptied in the background. Remove
-// waits for that for a few seconds and then returns ErrRemoving; called again,
-// also by another process after a crash, it goes on. When it returns nil the
-// data is gone; a small proof of that stays on the share until [Share.Forget].
+// waits for that for a moment and then returns ErrRemoving; [Share.Removals]
+// tells how far it is and when it is worth calling again, which also another
+// process may do after a crash. When it returns nil the data is gone; a small
+// proof of that stays on the share for a while, for whoever asks again.
 //
-// Errors: ErrRemoving, OwnedError (ErrOwned), ErrNotOurs, ErrRecordDamaged,
-// ErrTimeout, ErrBusy, or the file system's.
+// Errors: ErrRemoving, ErrNotEmptied, OwnedError (ErrOwned), ErrNotOurs,
+// ErrRecordDamaged, ErrTimeout, ErrBusy, or the file system's.
 func (s *Share) Remove(ctx context.Context, v Volume) error {
 	operation := "delete directory " + quote(v.Directory.path)
 	trashed, err := do(ctx, s, operation, keysOf(v.Name, v.Directory), func(t *tree) (bool, error) {
 		return discard(s, t, v)
 	})
-	if err != nil || !trashed {
+	if err != nil {
 		return err
+	}
+	if !trashed {
+		s.drop(v.Name)
+		return nil
 	}
 	r, err := s.empty(v.Name)
 	if err != nil {
 		return s.fail(operation, err)
 	}
-	wait := time.NewTimer(min(patience, s.options.Timeout))
-	defer wait.Stop()
-	select {
-	case <-r.done:
-		return s.fail("empty the trash", r.err)
-	case <-ctx.Done():
-		return s.fail(operation, ctx.Err())
-	case <-wait.C:
-		return s.fail(operation, ErrRemoving)
+	if err := s.await(ctx, r); err != nil {
+		return s.fail(operation, err)
 	}
+	return s.fail(operation, s.outcome(v.Name, r))
 }
 
 // binOf and proofOf are where the data of a volume goes, and the record that
@@ -49,66 +48,104 @@ func (s *Share) Remove(ctx context.Context, v Volume) error {
 func binOf(volume string) string   { return trashFolder + "/" + fileName(volume) }
 func proofOf(volume string) string { return binOf(volume) + proofSuffix }
 
-const proofSuffix = ".record"
+// proofSuffix ends a name that no volume can have: Kubernetes allows dots.
+const proofSuffix = "_record"
 
-// discard moves directory and record of v into the trash, in this order: a
-// directory without its record would be anybody's.
+// removedOf is where the proof goes once the data is gone.
+func removedOf(volume string) string { return removedFolder + "/" + fileName(volume) }
+
+// discard moves directory and record of v into the trash, if it was not done
+// before. It is not trashed, with no error, when there is nothing left of it.
 func discard(s *Share, t *tree, v Volume) (trashed bool, err error) {
-	bin, proof := binOf(v.Name), proofOf(v.Name)
-	if data, err := t.ReadFile(proof); err == nil {
-		r, err := decodeRecord(data)
-		if err != nil {
-			return false, fmt.Errorf("%s: %w", proof, err)
+	proven, err := readProof(t, proofOf(v.Name), v)
+	if proven || err != nil {
+		return proven, err
+	}
+	if v.Adopted {
+		// Nothing but the path says that it is the volume's, and that was so before.
+		if err := neverRemoved(t, v); err != nil {
+			return false, err
 		}
-		if r.names(v.Name, v.Cluster) {
-			return true, nil
-		}
-		return false, &OwnedError{Directory: v.Directory.path, Owned: v.Directory.path, Owner: r}
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return false, err
 	}
 	owner, owned, err := s.prove(t, v)
+	if errors.Is(err, ErrOwned) || errors.Is(err, ErrNotOurs) {
+		gone, problem := readProof(t, removedOf(v.Name), v)
+		if gone || problem != nil {
+			return false, problem
+		}
+	}
 	if err != nil || !owned {
 		return false, err
 	}
-	exists, err := lookAt(t, v.Directory)
+	return true, throwAway(t, owner)
+}
+
+// readProof says whether there is a proof of v.
+func readProof(t *tree, place string, v Volume) (bool, error) {
+	data, err := t.ReadFile(place)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}
-	if err := t.MkdirAll(trashFolder, 0o700); err != nil {
-		return false, err
+	r, err := decodeRecord(data)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", place, err)
 	}
-	if exists {
-		taken, err := t.exists(bin)
-		if err != nil {
-			return false, err
-		}
-		if taken {
-			return false, fmt.Errorf("%w: %q was made again after it was moved to %s; remove one of them by hand", ErrNotOurs, v.Directory, bin)
-		}
-		if err := t.Move(v.Directory.path, bin); err != nil {
-			return false, err
-		}
+	if r.Cluster == v.Cluster && r.Volume != v.Name {
+		return true, restoreRecord(t, place, v.Name, r)
 	}
-	if err := t.Rename(recordPath(owner.Directory), proof); err != nil {
-		return false, err
+	if !r.names(v.Name, v.Cluster) {
+		return false, &OwnedError{Directory: v.Directory.path, Owned: v.Directory.path, Owner: r}
 	}
-	pruneAbove(t, v.Directory)
 	return true, nil
 }
 
-// Forget drops the proof that the data of a volume was removed, once the
-// PersistentVolume is gone too and nobody will ask again.
-func (s *Share) Forget(ctx context.Context, volume string) error {
-	_, err := do(ctx, s, "forget volume "+volume, []string{"volume " + volume}, func(t *tree) (struct{}, error) {
-		if left, err := t.exists(binOf(volume)); left || err != nil {
-			return struct{}{}, err
-		}
-		err := t.Remove(proofOf(volume))
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
-		return struct{}{}, err
-	})
+// neverRemoved fails if the data of v was removed a short while ago and there is
+// a directory in its place all the same.
+func neverRemoved(t *tree, v Volume) error {
+	gone, err := readProof(t, removedOf(v.Name), v)
+	if err != nil || !gone {
+		return err
+	}
+	exists, err := lookAt(t, v.Directory)
+	if exists {
+		err = fmt.Errorf("%w: %q was made again after the data of volume %s was removed", ErrNotOurs, v.Directory, v.Name)
+	}
 	return err
+}
+
+// throwAway moves directory and record of r into the trash, in this order: a
+// directory without its record would be anybody's.
+func throwAway(t *tree, r Record) error {
+	exists, err := lookAt(t, r.Directory)
+	if err != nil {
+		return err
+	}
+	if err := t.MkdirAll(trashFolder, 0o700); err != nil {
+		return err
+	}
+	if exists {
+		bin := binOf(r.Volume)
+		taken, err := t.exists(bin)
+		if err != nil {
+			return err
+		}
+		if taken {
+			return fmt.Errorf("%w: %q was made again after it was moved to %s; remove one of them by hand", ErrNotOurs, r.Directory, bin)
+		}
+		if err := t.Move(r.Directory.path, bin); err != nil {
+			return err
+		}
+	}
+	proof := proofOf(r.Volume)
+	if err := t.Rename(recordPath(r.Directory), proof); err != nil {
+		return err
+	}
+	if err := t.confirm(r, proof); err != nil {
+		return err
+	}
+	pruneAbove(t, r.Directory)
+	return nil
 }

@@ -5,16 +5,16 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
+	"strings"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // A tree is a share's root. Every step that changes something first asks
 // whether this process may still write; steps that take back an earlier one
 // ask too, for by then another process may have gone on from it.
 type tree struct {
-	root  *os.Root
+	mount *mount
 	fence func() error
 }
 
@@ -26,28 +26,71 @@ func (t *tree) changing(step func() error) error {
 	return step()
 }
 
-func (t *tree) Lstat(name string) (fs.FileInfo, error)     { return t.root.Lstat(name) }
-func (t *tree) ReadFile(name string) ([]byte, error)       { return t.root.ReadFile(name) }
-func (t *tree) OpenRoot(name string) (*os.Root, error)     { return t.root.OpenRoot(name) }
-func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(t.root.FS(), name) }
+func (t *tree) Lstat(name string) (fs.FileInfo, error) { return t.mount.lstat(name) }
+func (t *tree) ReadFile(name string) ([]byte, error)   { return t.mount.readFile(name) }
 
-// Open opens for reading.
-func (t *tree) Open(name string) (*os.File, error) { return t.root.Open(name) }
+// Open opens a directory, and nothing else, to read what is in it.
+func (t *tree) Open(name string) (*os.File, error) { return t.mount.openDirectory(name) }
 
-func (t *tree) Mkdir(name string, mode fs.FileMode) error {
-	return t.changing(func() error { return t.root.Mkdir(name, mode) })
+// names lists what is in a folder that may not exist.
+func (t *tree) names(folder string) ([]string, error) {
+	f, err := t.Open(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // opened to read
+	return f.Readdirnames(-1)
 }
 
+// ReadDir reads a directory in the order of names. Most file systems tell of
+// each name whether it is a folder, without a question for each. Info of an entry
+// is of no use any more: it would ask by a folder that is closed.
+func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
+	f, err := t.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // opened to read
+	entries, err := f.ReadDir(-1)
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return entries, err
+}
+
+func (t *tree) Mkdir(name string, mode fs.FileMode) error {
+	return t.changing(func() error { return t.mount.mkdir(name, mode) })
+}
+
+// MkdirAll makes a folder and those above it that are missing.
 func (t *tree) MkdirAll(name string, mode fs.FileMode) error {
-	return t.changing(func() error { return t.root.MkdirAll(name, mode) })
+	err := t.Mkdir(name, mode)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		info, err := t.Lstat(name)
+		if err == nil && !info.IsDir() {
+			err = &fs.PathError{Op: "mkdir", Path: name, Err: syscall.ENOTDIR}
+		}
+		return err
+	case !errors.Is(err, fs.ErrNotExist) || path.Dir(name) == ".":
+		return err
+	}
+	if err := t.MkdirAll(path.Dir(name), mode); err != nil {
+		return err
+	}
+	if err := t.Mkdir(name, mode); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
 }
 
 func (t *tree) Link(name, to string) error {
-	return t.changing(func() error { return t.root.Link(name, to) })
+	return t.changing(func() error { return t.mount.link(name, to) })
 }
 
 func (t *tree) Rename(name, to string) error {
-	return t.changing(func() error { return t.root.Rename(name, to) })
+	return t.changing(func() error { return t.mount.rename(name, to) })
 }
 
 // Move renames a directory to a name that is free. A process that was stopped
@@ -55,46 +98,32 @@ func (t *tree) Rename(name, to string) error {
 // volume's by now; so the fence is asked once more, and if this process may not
 // write any more, the directory is put back.
 func (t *tree) Move(name, to string) error {
-	if err := t.Rename(name, to); err != nil {
+	if err := t.changing(func() error { return t.mount.renameNew(name, to) }); err != nil {
 		return err
 	}
 	lost := t.fence()
 	if lost == nil {
 		return nil
 	}
-	taken, err := t.exists(name)
-	if err == nil && !taken {
-		err = t.root.Rename(to, name)
-	}
-	return errors.Join(lost, err)
+	return errors.Join(lost, t.mount.renameNew(to, name))
 }
 
 // Remove removes a file.
 func (t *tree) Remove(name string) error {
-	return t.changing(func() error { return t.root.Remove(name) })
+	return t.changing(func() error { return t.mount.remove(name) })
 }
 
 // Rmdir removes a directory that is empty, and never anything else: where a
 // folder of records was a moment ago there may be another volume's record now.
 func (t *tree) Rmdir(name string) error {
-	return t.changing(func() (err error) {
-		parent, err := t.root.Open(path.Dir(name))
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, parent.Close()) }()
-		if err := unix.Unlinkat(int(parent.Fd()), path.Base(name), unix.AT_REMOVEDIR); err != nil {
-			return &fs.PathError{Op: "rmdir", Path: name, Err: err}
-		}
-		return nil
-	})
+	return t.changing(func() error { return t.mount.rmdir(name) })
 }
 
 // Create makes a file that is not there.
 func (t *tree) Create(name string) (f *os.File, err error) {
 	const private = 0o600
 	err = t.changing(func() (err error) {
-		f, err = t.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, private)
+		f, err = t.mount.open(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, private)
 		return err
 	})
 	return f, err
@@ -103,7 +132,7 @@ func (t *tree) Create(name string) (f *os.File, err error) {
 // OpenDirectory opens a directory, and nothing else, to change what it is.
 func (t *tree) OpenDirectory(name string) (f *os.File, err error) {
 	err = t.changing(func() (err error) {
-		f, err = t.root.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+		f, err = t.Open(name)
 		return err
 	})
 	return f, err
@@ -111,7 +140,7 @@ func (t *tree) OpenDirectory(name string) (f *os.File, err error) {
 
 // exists says whether a name is there, whatever it is.
 func (t *tree) exists(name string) (bool, error) {
-	_, err := t.root.Lstat(name)
+	_, err := t.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 )
 
 // A Volume is what is to be deleted, as its PersistentVolume tells it.
@@ -13,9 +14,14 @@ type Volume struct {
 	Claim     Claim
 	Class     string
 	Directory Directory
+	// ArchiveRetention is the age at which an archive of it is removed, zero for
+	// never.
+	ArchiveRetention time.Duration
 	// Adopted: made by nfs-subdir-external-provisioner, which kept no records.
-	// The caller has made sure that no other volume overlaps the directory.
 	Adopted bool
+	// Contested is why the directory must stay as it is for now, such as another
+	// volume that overlaps it. It is no matter once the data has left.
+	Contested error
 }
 
 // fileName is the name of a volume in names of files: its own, or a hash if
@@ -43,6 +49,9 @@ func (s *Share) prove(t *tree, v Volume) (owner Record, owned bool, err error) {
 		if !v.Adopted {
 			return Record{}, false, fmt.Errorf("%w: %q exists; remove it by hand if it is of no use, the volume can then be deleted", ErrNotOurs, v.Directory)
 		}
+		if v.Contested != nil {
+			return Record{}, false, v.Contested
+		}
 		owner = Record{
 			Cluster: v.Cluster, Volume: v.Name, Claim: v.Claim, Class: v.Class,
 			Directory: v.Directory, State: Active, Existing: true,
@@ -50,6 +59,8 @@ func (s *Share) prove(t *tree, v Volume) (owner Record, owned bool, err error) {
 		return owner, true, createRecord(t, owner)
 	case err != nil:
 		return Record{}, false, err
+	case v.Contested != nil && owner.State == Active && owner.Cluster == v.Cluster && (owner.Shared || owner.Volume == v.Name):
+		return Record{}, false, v.Contested
 	case owner.Shared && owner.Cluster == v.Cluster && owner.State == Active:
 		return part(t, owner, v.Name)
 	case owner.State != Archived && owner.names(v.Name, v.Cluster):

@@ -13,18 +13,20 @@ import (
 
 // A check is one line of what a health endpoint reports.
 type check struct {
-	name string
-	test func() error
+	name        string
+	test        func() error
+	informative bool // its failure is told, and is none of the endpoint
 }
 
-// health serves /healthz, which says whether the process works, and /readyz,
-// which says whether it can do its job. Neither asks a share.
-type health struct {
+// server serves /healthz, which says whether the process works, /readyz, which
+// says whether it can do its job, and /metrics. None of them asks a share; they
+// tell what its last operation has seen.
+type server struct {
 	listener net.Listener
 	server   *http.Server
 }
 
-func newHealth(ctx context.Context, address string, live, ready []check) (*health, error) {
+func newServer(ctx context.Context, address string, live, ready []check, metrics http.Handler) (*server, error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
@@ -33,12 +35,13 @@ func newHealth(ctx context.Context, address string, live, ready []check) (*healt
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", answer(live))
 	mux.HandleFunc("GET /readyz", answer(ready))
+	mux.Handle("GET /metrics", metrics)
 	const slow = 5 * time.Second
-	return &health{listener, &http.Server{Handler: mux, ReadHeaderTimeout: slow, WriteTimeout: slow}}, nil
+	return &server{listener, &http.Server{Handler: mux, ReadHeaderTimeout: slow, WriteTimeout: slow}}, nil
 }
 
 // run serves until ctx ends.
-func (h *health) run(ctx context.Context) error {
+func (h *server) run(ctx context.Context) error {
 	stopped := make(chan error, 1)
 	go func() { stopped <- h.server.Serve(h.listener) }()
 	select {
@@ -60,11 +63,14 @@ func answer(checks []check) http.HandlerFunc {
 		var lines string
 		failed := false
 		for _, c := range checks {
-			if err := c.test(); err != nil {
+			switch err := c.test(); {
+			case err == nil:
+				lines += fmt.Sprintf("[+]%s ok\n", c.name)
+			case c.informative:
+				lines += fmt.Sprintf("[!]%s: %v\n", c.name, err)
+			default:
 				failed = true
 				lines += fmt.Sprintf("[-]%s failed: %v\n", c.name, err)
-			} else {
-				lines += fmt.Sprintf("[+]%s ok\n", c.name)
 			}
 		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -1,0 +1,83 @@
+package controller
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+
+	"github.com/nfs-provisioner/nfs-provisioner/internal/provision"
+	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
+)
+
+// Periods of following removals.
+const (
+	followPeriod   = time.Second      // between two looks
+	progressPeriod = 10 * time.Second // between two notes of progress on one volume
+)
+
+// following is what has been told of one removal.
+type following struct {
+	began time.Time
+	noted time.Time
+	ended bool
+}
+
+// follow tells on each volume how far the removal of its data is, and when it
+// has ended, until ctx ends. That the volume changes also makes the library
+// look at it again, which fetches the outcome.
+func (r *runner) follow(ctx context.Context, on *share.Share) {
+	tick := time.NewTicker(followPeriod)
+	defer tick.Stop()
+	told := map[string]following{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			told = r.note(ctx, on, told, now)
+		}
+	}
+}
+
+// note returns what has been told by now, of removals that still run.
+func (r *runner) note(ctx context.Context, on *share.Share, told map[string]following, now time.Time) map[string]following {
+	next := map[string]following{}
+	for _, removal := range on.Removals() {
+		was, known := told[removal.Volume]
+		if !known || was.began != removal.Began {
+			was = following{began: removal.Began, noted: removal.Began}
+		}
+		next[removal.Volume] = was
+		if was.ended || !removal.Ended && now.Sub(was.noted) < progressPeriod || !r.caches.volume(removal.Volume) {
+			continue
+		}
+		if err := r.annotate(ctx, removal); err != nil {
+			klog.FromContext(ctx).Error(err, "The progress of a removal is not on its volume", "volume", removal.Volume)
+			continue
+		}
+		next[removal.Volume] = following{began: removal.Began, noted: now, ended: removal.Ended}
+	}
+	return next
+}
+
+func (r *runner) annotate(ctx context.Context, removal share.Removal) error {
+	progress := fmt.Sprintf("%d files and folders removed since %s", removal.Removed, removal.Began.UTC().Format(time.RFC3339))
+	if removal.Ended {
+		progress += "; ended " + time.Now().UTC().Format(time.RFC3339)
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{provision.AnnotationRemoval: progress}}})
+	if err != nil {
+		return err
+	}
+	_, err = r.main.CoreV1().PersistentVolumes().Patch(ctx, removal.Volume, types.MergePatchType, patch, metav1.PatchOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,121 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
+
+	"github.com/nfs-provisioner/nfs-provisioner/internal/inventory"
+	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
+)
+
+// checkPeriod is how often the leader asks each share whether it is well.
+const checkPeriod = 15 * time.Second
+
+// rounds looks after one share until ctx ends: at once, and then once every
+// InventoryInterval, the leader lists what is there, finishes what a crash left
+// undone, and removes archives that are older than they were to be kept.
+func (r *runner) rounds(ctx context.Context, on *share.Share) {
+	next, check := time.NewTicker(r.InventoryInterval), time.NewTicker(checkPeriod)
+	defer next.Stop()
+	defer check.Stop()
+	r.round(ctx, on)
+	var before error
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-next.C:
+			r.round(ctx, on)
+		case <-check.C:
+			before = r.check(ctx, on, before)
+		}
+	}
+}
+
+// check says when a share falls ill, and when it is well again.
+func (r *runner) check(ctx context.Context, on *share.Share, before error) error {
+	now := on.Check(ctx)
+	logger := klog.FromContext(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case now != nil && before == nil:
+		logger.Error(now, "A share cannot be used; its claims and deletions wait", "share", on.Name)
+	case now == nil && before != nil:
+		logger.Info("The share can be used again", "share", on.Name)
+	}
+	return now
+}
+
+func (r *runner) round(ctx context.Context, on *share.Share) {
+	logger := klog.FromContext(ctx).WithValues("share", on.Name)
+	if removing, err := on.Sweep(ctx, r.cluster, r.caches.volume); err != nil {
+		logger.Error(err, "Leftovers of earlier work stay on the share")
+	} else if len(removing) > 0 {
+		logger.Info("Going on with removals whose volumes are gone", "volumes", removing)
+	}
+	items, err := inventory.Take(ctx, on, r.cluster, r.cachedVolumes)
+	if err != nil {
+		logger.Error(err, "The inventory is not complete")
+		return
+	}
+	r.metrics.took(on, items)
+	expirable := 0
+	for _, i := range items {
+		if ctx.Err() != nil {
+			return
+		}
+		switch {
+		case i.State == inventory.Orphan:
+			r.reclaim(ctx, on, i)
+		case i.Record.Expired(time.Now()) && i.Record.Cluster == r.cluster:
+			expirable++
+			r.expire(ctx, on, i)
+		case i.State == inventory.Damaged, i.State == inventory.Missing, i.State == inventory.Unproven:
+			logger.Info("Something is wrong on the share; it is left as it is", "state", i.State,
+				"directory", i.Directory, "volume", i.Volume, "claim", i.Claim, "detail", i.Detail)
+		}
+	}
+	if !r.ArchiveRetentionDryRun {
+		expirable = 0
+	}
+	r.metrics.expirable.WithLabelValues(on.Name).Set(float64(expirable))
+}
+
+// reclaim takes back what a crash left, if that is certain, and says so.
+func (r *runner) reclaim(ctx context.Context, on *share.Share, i inventory.Item) {
+	logger := klog.FromContext(ctx).WithValues("share", on.Name, "directory", i.Directory, "volume", i.Volume, "claim", i.Claim)
+	reclaimed, err := r.gate.Reclaim(ctx, on, i.Record, i.Volume, i.Owner)
+	switch {
+	case err != nil:
+		logger.Error(err, "What a crash left could not be taken back")
+	case reclaimed:
+		r.metrics.reclaimed.WithLabelValues(on.Name).Inc()
+		logger.Info("Took back the empty directory of a volume that never came to be")
+	default:
+		logger.Info("A directory has no volume; it is left as it is")
+	}
+}
+
+func (r *runner) expire(ctx context.Context, on *share.Share, i inventory.Item) {
+	logger := klog.FromContext(ctx).WithValues("share", on.Name, "archive", i.Directory, "volume", i.Volume, "claim", i.Claim,
+		"archived", i.Record.Changed, "archiveRetention", time.Duration(i.Record.Retention))
+	if r.ArchiveRetentionDryRun {
+		logger.Info("Would remove an archive that is older than it was to be kept")
+		return
+	}
+	expired, err := on.Expire(ctx, i.Record)
+	switch {
+	case err != nil:
+		logger.Error(err, "An archive that is older than it was to be kept could not be removed")
+	case expired:
+		r.metrics.expired.WithLabelValues(on.Name).Inc()
+		logger.Info("Removing an archive that is older than it was to be kept")
+	}
+}
+
+func (r *runner) cachedVolumes(context.Context) ([]*v1.PersistentVolume, error) {
+	return r.caches.all(), nil
+}

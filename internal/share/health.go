@@ -1,0 +1,89 @@
+package share
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Health is how a share fares.
+type Health struct {
+	// Fault is what keeps the share from being used, as the last operation saw
+	// it; nil if it is well.
+	Fault error
+	// Since is when Fault was first seen, or seen no more.
+	Since time.Time
+	// InUse of Places are taken by operations; Stuck of them have outlived their
+	// deadline.
+	InUse, Places, Stuck int
+}
+
+// Health tells how the share fares. It does not touch it.
+func (s *Share) Health() Health {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Health{Fault: s.fault, Since: s.since, InUse: s.inside, Places: s.options.Places, Stuck: s.stuck}
+}
+
+// Check says whether the mount is there, is a directory, and may be written
+// to, and whether its server answers. It changes nothing on the share. The
+// error wraps ErrUnfit, or ErrTimeout when the server does not answer, which is
+// no fault of the configuration.
+func (s *Share) Check(ctx context.Context) error {
+	_, err := do(ctx, s, "check", nil, func(t *tree) (struct{}, error) {
+		// Unlike what access(2) needs, this is never answered from a cache.
+		f, err := t.Open(".")
+		if err != nil {
+			return struct{}{}, err
+		}
+		defer f.Close() //nolint:errcheck // opened to read
+		var space unix.Statfs_t
+		if err := unix.Fstatfs(int(f.Fd()), &space); err != nil {
+			return struct{}{}, fmt.Errorf("ask the server for the space on %s: %w", s.Mount, err)
+		}
+		const writeAndSearch = 0o3 // W_OK|X_OK of access(2)
+		if err := syscall.Access(s.Mount, writeAndSearch); err != nil {
+			return struct{}{}, fmt.Errorf("%w: uid %d may not write to %s: %w", ErrUnfit, os.Geteuid(), s.Mount, err)
+		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// faults are the errors that say something about a share and not about one of
+// its directories.
+var faults = []error{
+	ErrTimeout, ErrUnfit,
+	syscall.ESTALE, syscall.EIO, syscall.EREMOTEIO, syscall.ENOTCONN, syscall.ECONNREFUSED, syscall.ECONNRESET,
+	syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ETIMEDOUT,
+	syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT,
+}
+
+// judge remembers what the outcome of an operation says about the share, and
+// that the root has to be opened again after the server said that our handle is
+// stale.
+func (s *Share) judge(err error) {
+	var fault error
+	for _, f := range faults {
+		if errors.Is(err, f) {
+			fault = err
+			break
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stale = s.stale || errors.Is(err, syscall.ESTALE)
+	s.setFault(fault)
+}
+
+func (s *Share) setFault(fault error) {
+	if (fault == nil) != (s.fault == nil) {
+		s.since = time.Now()
+	}
+	s.fault = fault
+}

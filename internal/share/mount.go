@@ -1,0 +1,188 @@
+package share
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// A mount is the root of a share, held open. Every name is resolved from it, a
+// segment at a time, and no symlink is followed anywhere: os.Root follows those
+// that stay inside, and inside are the directories of others.
+type mount struct{ top *os.File }
+
+func openMount(place string) (*mount, error) {
+	fd, err := retry(func() (int, error) {
+		return unix.Open(place, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	})
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: place, Err: err}
+	}
+	return &mount{os.NewFile(uintptr(fd), place)}, nil
+}
+
+func (m *mount) close() error { return m.top.Close() }
+
+// retry repeats a system call that a signal has interrupted.
+func retry[T any](call func() (T, error)) (T, error) {
+	for {
+		value, err := call()
+		if !errors.Is(err, unix.EINTR) {
+			return value, err
+		}
+	}
+}
+
+// in runs f with the folder above a name, and the name's last segment. An error
+// of f, and one of entering, is told with the operation and the whole name.
+func (m *mount) in(operation, name string, f func(folder int, base string) error) error {
+	defer runtime.KeepAlive(m.top)
+	folder, base := int(m.top.Fd()), path.Base(name)
+	var err error
+	above := path.Dir(name)
+	if above != "." {
+		for segment := range strings.SplitSeq(above, "/") {
+			var next int
+			next, err = retry(func() (int, error) {
+				return unix.Openat(folder, segment, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+			})
+			if folder != int(m.top.Fd()) {
+				err = errors.Join(err, unix.Close(folder))
+			}
+			if err != nil {
+				break
+			}
+			folder = next
+		}
+	}
+	if err == nil {
+		err = f(folder, base)
+		if above != "." {
+			err = errors.Join(err, unix.Close(folder))
+		}
+	}
+	if errors.Is(err, unix.ESTALE) && above != "." && m.alive() {
+		err = unix.ENOENT // the folder was removed while it was open
+	}
+	if err != nil {
+		return &fs.PathError{Op: operation, Path: name, Err: err}
+	}
+	return nil
+}
+
+// alive says whether the root itself is there.
+func (m *mount) alive() bool {
+	var info unix.Stat_t
+	return unix.Fstat(int(m.top.Fd()), &info) == nil
+}
+
+// step is in for a system call that returns nothing else.
+func (m *mount) step(operation, name string, call func(folder int, base string) error) error {
+	return m.in(operation, name, func(folder int, base string) error {
+		_, err := retry(func() (struct{}, error) { return struct{}{}, call(folder, base) })
+		return err
+	})
+}
+
+// open opens a name, and no symlink.
+func (m *mount) open(name string, flags int, mode uint32) (f *os.File, err error) {
+	err = m.in("open", name, func(folder int, base string) error {
+		fd, err := retry(func() (int, error) {
+			return unix.Openat(folder, base, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+		})
+		if err == nil {
+			f = os.NewFile(uintptr(fd), name)
+		}
+		return err
+	})
+	return f, err
+}
+
+func (m *mount) lstat(name string) (fs.FileInfo, error) {
+	f, err := m.open(name, unix.O_PATH, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // a name for a file, nothing more
+	return f.Stat()
+}
+
+// readFile reads a file. A FIFO in its place does not hold us up.
+func (m *mount) readFile(name string) ([]byte, error) {
+	f, err := m.open(name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // opened to read
+	return io.ReadAll(f)
+}
+
+// openDirectory opens a folder. Where its file system does not tell what each
+// name in it is, os.File asks by the folder's own name: that is one which leads
+// to the open folder, and not to what has come into its place.
+func (m *mount) openDirectory(name string) (f *os.File, err error) {
+	err = m.in("open", name, func(folder int, base string) error {
+		fd, err := retry(func() (int, error) {
+			return unix.Openat(folder, base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		})
+		if err == nil {
+			f = os.NewFile(uintptr(fd), "/proc/self/fd/"+strconv.Itoa(fd))
+		}
+		return err
+	})
+	return f, err
+}
+
+// between runs a system call on the folders above two names.
+func (m *mount) between(operation, name, to string, call func(folder int, base string, toFolder int, toBase string) error) error {
+	return m.in(operation, name, func(folder int, base string) error {
+		return m.step(operation, to, func(toFolder int, toBase string) error {
+			return call(folder, base, toFolder, toBase)
+		})
+	})
+}
+
+func (m *mount) rename(name, to string) error {
+	return m.between("rename", name, to, unix.Renameat)
+}
+
+// renameNew is rename to a name that must be free. Where the server cannot
+// promise that (NFS), a directory still replaces nothing but an empty one.
+func (m *mount) renameNew(name, to string) error {
+	return m.between("rename", name, to, func(folder int, base string, toFolder int, toBase string) error {
+		err := unix.Renameat2(folder, base, toFolder, toBase, unix.RENAME_NOREPLACE)
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.ENOTSUP) {
+			err = unix.Renameat(folder, base, toFolder, toBase)
+		}
+		return err
+	})
+}
+
+func (m *mount) link(name, to string) error {
+	return m.between("link", name, to, func(folder int, base string, toFolder int, toBase string) error {
+		return unix.Linkat(folder, base, toFolder, toBase, 0)
+	})
+}
+
+func (m *mount) mkdir(name string, mode fs.FileMode) error {
+	return m.step("mkdir", name, func(folder int, base string) error {
+		return unix.Mkdirat(folder, base, uint32(mode.Perm()))
+	})
+}
+
+func (m *mount) remove(name string) error {
+	return m.step("unlink", name, func(folder int, base string) error { return unix.Unlinkat(folder, base, 0) })
+}
+
+func (m *mount) rmdir(name string) error {
+	return m.step("rmdir", name, func(folder int, base string) error {
+		return unix.Unlinkat(folder, base, unix.AT_REMOVEDIR)
+	})
+}

@@ -1,0 +1,114 @@
+package share
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"time"
+)
+
+// A rename may be carried out long after it was asked for: by a process that was
+// stopped in between, or by an NFS client that asks a server again which was
+// away. By then what is renamed can be another volume's. Who is stopped puts it
+// back when it goes on (see tree.confirm and tree.Move); here is what to do when
+// nobody has lived to do that. Each mistake is told by names alone: what lies
+// under the name of one volume is a record, or belongs to a record, of another.
+
+// restoreRecord puts back a record that lies in the place of a volume's proof.
+// The volume's own proof was there before, so its data has left its directory.
+func restoreRecord(t *tree, place, volume string, misplaced Record) error {
+	if misplaced.State != Active {
+		return fmt.Errorf("%s: %w: it is of volume %s", place, ErrRecordDamaged, misplaced.Volume)
+	}
+	err := linkRecord(t, place, misplaced.Directory)
+	if errors.Is(err, fs.ErrExist) {
+		var there Record
+		if there, err = readRecord(t, misplaced.Directory); err == nil && there.Volume != misplaced.Volume {
+			err = fmt.Errorf("%s: %w: it is of volume %s, and %q has another record", place, ErrRecordDamaged, misplaced.Volume, misplaced.Directory)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	// What is in the trash is the volume's own, unless the other one misses its.
+	bin := trashFolder + "/" + volume
+	missed, err := missing(t, misplaced.Directory, bin)
+	if err == nil && missed {
+		err = t.Move(bin, misplaced.Directory.path)
+	}
+	if err != nil {
+		return err
+	}
+	proof := misplaced
+	proof.Volume, proof.Claim, proof.Changed = volume, Claim{}, now()
+	written, err := writeRecord(t, proof)
+	if err != nil {
+		return err
+	}
+	return t.Rename(written, place)
+}
+
+// linkRecord puts a record in its place, if that is free.
+func linkRecord(t *tree, from string, d Directory) error {
+	err := t.Link(from, recordPath(d))
+	if errors.Is(err, fs.ErrNotExist) && t.MkdirAll(path.Dir(recordPath(d)), 0o700) == nil {
+		err = t.Link(from, recordPath(d))
+	}
+	return err
+}
+
+// missing says whether a directory is not there, and something is in a bin.
+func missing(t *tree, d Directory, bin string) (bool, error) {
+	there, err := lookAt(t, d)
+	if there || err != nil {
+		return false, err
+	}
+	return t.exists(bin)
+}
+
+// restoreDirectory puts back what came into the trash of a volume whose data had
+// been removed already. It can only have come from the volume's own path, and is
+// that of whoever owns the path now and misses it. If nobody does, it stays.
+func restoreDirectory(t *tree, volume string) (restored bool, err error) {
+	data, err := t.ReadFile(removedOf(volume))
+	if err != nil {
+		return false, err
+	}
+	proof, err := decodeRecord(data)
+	if err != nil || proof.Volume != volume {
+		return false, err
+	}
+	owner, err := readRecord(t, proof.Directory)
+	if err != nil || owner.State != Active {
+		return false, err
+	}
+	if missed, err := missing(t, proof.Directory, binOf(volume)); !missed || err != nil {
+		return false, err
+	}
+	return true, t.Move(binOf(volume), proof.Directory.path)
+}
+
+// strayAfter is the age at which a whole record in the folder of those that are
+// being written is one that somebody took away too late.
+const strayAfter = time.Minute
+
+// restoreStray puts back a record that was taken to be removed, if the directory
+// of its volume is without one.
+func restoreStray(t *tree, place string, exists func(volume string) bool) error {
+	data, err := t.ReadFile(place)
+	if err != nil {
+		return err
+	}
+	stray, err := decodeRecord(data)
+	if errors.Is(err, ErrRecordDamaged) || stray.State != Active || !exists(stray.Volume) {
+		return nil // half written, or of no use any more
+	}
+	if there, err := lookAt(t, stray.Directory); !there || err != nil {
+		return err
+	}
+	if _, err := readRecord(t, stray.Directory); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return linkRecord(t, place, stray.Directory)
+}

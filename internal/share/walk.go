@@ -1,0 +1,264 @@
+package share
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// An Entry is something on a share that a volume has, had, or might have.
+type Entry struct {
+	// Directory is its path from the share's root.
+	Directory string
+	// Record is the zero value if there is none, or none that can be read.
+	Record Record
+	// Sharers are the volumes that share the directory.
+	Sharers []Sharer
+	// Exists: the directory is there.
+	Exists bool
+	// Changed is when it came to be what it is, as far as that is known.
+	Changed time.Time
+	// Trashed: it is in the trash, and Record says whose it was.
+	Trashed bool
+	// Damaged says why the record cannot be read.
+	Damaged error
+}
+
+// recordsAtOnce bounds how many records one operation reads, so that it ends
+// well within its deadline.
+const recordsAtOnce = 16
+
+// Walk shows every record, every directory that could be a volume's, and the
+// trash, until show returns an error. Folders between the share's root and a
+// volume's directory are entered and not shown: those that records lie below,
+// and those that passage says of that a volume without a record lies below
+// them. What is inside a volume's directory is not looked at.
+//
+// It changes nothing, and takes a place only for a part of the share at a time.
+// What is made or removed meanwhile may be shown or not.
+func (s *Share) Walk(ctx context.Context, passage func(directory string) bool, show func(Entry) error) error {
+	if err := s.walkTrash(ctx, show); err != nil {
+		return err
+	}
+	folders := []string{"."}
+	for len(folders) > 0 {
+		folder := folders[0]
+		below, err := s.walkFolder(ctx, folder, passage, show)
+		if err != nil {
+			return err
+		}
+		folders = append(folders[1:], below...)
+	}
+	return nil
+}
+
+// contents are what a folder of a share, and of the tree of records, holds.
+type contents struct {
+	records   []string // names with a record
+	deeper    []string // names that records are below
+	here      map[string]bool
+	unclaimed []Entry // directories without either
+}
+
+// walkFolder shows what is right in one folder and returns the folders in it
+// that have to be walked.
+func (s *Share) walkFolder(ctx context.Context, folder string, passage func(string) bool, show func(Entry) error) (below []string, err error) {
+	l, err := do(ctx, s, "list "+quote(folder), nil, func(t *tree) (contents, error) { return list(t, folder) })
+	if err != nil {
+		return nil, err
+	}
+	for some := range slices.Chunk(l.records, recordsAtOnce) {
+		entries, err := do(ctx, s, "read records of "+quote(folder), nil, func(t *tree) ([]Entry, error) {
+			var entries []Entry
+			for _, name := range some {
+				if e, found := lookUp(t, path.Join(folder, name), l.here[name]); found {
+					entries = append(entries, e)
+				}
+			}
+			return entries, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if err := show(e); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, name := range l.deeper {
+		below = append(below, path.Join(folder, name))
+	}
+	shown := slices.DeleteFunc(l.unclaimed, func(e Entry) bool {
+		if passage(e.Directory) {
+			below = append(below, e.Directory)
+			return true
+		}
+		return false
+	})
+	for some := range slices.Chunk(shown, recordsAtOnce) {
+		_, err := do(ctx, s, "look at "+quote(folder), nil, func(t *tree) (struct{}, error) {
+			for i := range some {
+				if info, err := t.Lstat(some[i].Directory); err == nil {
+					some[i].Changed = info.ModTime()
+				}
+			}
+			return struct{}{}, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range some {
+			if err := show(e); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return below, nil
+}
+
+func list(t *tree, folder string) (contents, error) {
+	l := contents{here: map[string]bool{}}
+	records, err := t.ReadDir(path.Join(recordsFolder, folder))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+		return l, err
+	}
+	known := map[string]bool{}
+	for _, r := range records {
+		known[r.Name()] = true
+		if r.IsDir() {
+			l.deeper = append(l.deeper, r.Name())
+		} else {
+			l.records = append(l.records, r.Name())
+		}
+	}
+	entries, err := t.ReadDir(folder)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+		return l, err
+	}
+	for _, e := range entries {
+		if !e.IsDir() || folder == "." && e.Name() == metadata {
+			continue
+		}
+		l.here[e.Name()] = true
+		if known[e.Name()] {
+			continue
+		}
+		unclaimed := Entry{Directory: path.Join(folder, e.Name()), Exists: true}
+		l.unclaimed = append(l.unclaimed, unclaimed)
+	}
+	return l, nil
+}
+
+// lookUp reads the record of a place. It is not found if it went since it was
+// listed.
+func lookUp(t *tree, place string, exists bool) (Entry, bool) {
+	e := Entry{Directory: place, Exists: exists}
+	d, err := parseDirectory(place, maxArchive)
+	if err == nil {
+		e.Record, err = readRecord(t, d)
+	}
+	e.Changed = e.Record.Changed
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrOwned):
+		return Entry{}, false
+	case err != nil:
+		e.Damaged = err
+	case e.Record.Shared:
+		e.Sharers, e.Damaged = sharersOf(t, e.Record)
+	}
+	return e, true
+}
+
+func (s *Share) walkTrash(ctx context.Context, show func(Entry) error) error {
+	entries, err := do(ctx, s, "list the trash", nil, func(t *tree) ([]Entry, error) {
+		return listTrash(t)
+	})
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := show(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func listTrash(t *tree) ([]Entry, error) {
+	found, err := t.ReadDir(trashFolder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	bins := map[string]*Entry{}
+	bin := func(name string) *Entry {
+		if bins[name] == nil {
+			bins[name] = &Entry{Directory: path.Join(trashFolder, name), Trashed: true}
+		}
+		return bins[name]
+	}
+	for _, f := range found {
+		name, isProof := strings.CutSuffix(f.Name(), proofSuffix)
+		if info, err := t.Lstat(trashFolder + "/" + f.Name()); err == nil {
+			bin(name).Changed = renamed(info)
+		}
+		if !isProof {
+			bin(name).Exists = true
+			continue
+		}
+		r, err := readProofOf(t, trashFolder+"/"+f.Name(), name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		bin(name).Record, bin(name).Damaged = r, err
+	}
+	for name, e := range bins {
+		if e.Record.Volume != "" || e.Damaged != nil {
+			continue
+		}
+		if late, err := t.exists(removedFolder + "/" + name); late && err == nil {
+			e.Damaged = fmt.Errorf("%w: it came into the trash after the data of volume %s was removed", ErrNotOurs, name)
+		}
+	}
+	var all []Entry
+	for _, e := range bins {
+		if e.Exists || e.Damaged != nil { // else it is but a proof
+			all = append(all, *e)
+		}
+	}
+	slices.SortFunc(all, func(a, b Entry) int { return strings.Compare(a.Directory, b.Directory) })
+	return all, nil
+}
+
+// renamed is when a file was last given its name, or its owner or mode.
+func renamed(info fs.FileInfo) time.Time {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return time.Unix(stat.Ctim.Unix())
+	}
+	return info.ModTime()
+}
+
+// Find is Walk for one directory: it says what is there now, and which record
+// governs exactly it.
+func (s *Share) Find(ctx context.Context, d Directory) (Entry, error) {
+	return do(ctx, s, "look at "+quote(d.path), nil, func(t *tree) (Entry, error) {
+		exists, err := lookAt(t, d)
+		if err != nil && !errors.Is(err, ErrExists) {
+			return Entry{}, err
+		}
+		e, found := lookUp(t, d.path, exists)
+		if !found {
+			e = Entry{Directory: d.path, Exists: exists}
+		}
+		return e, nil
+	})
+}
