@@ -85,7 +85,6 @@ func TestArgs(t *testing.T) {
 	d := render(t, release{values: []string{minimal}}).one(t, "Deployment")
 	want := []string{
 		"--provisioner-name=cluster.local/rel-nfs-provisioner",
-		"--share=name=default,server=nfs.example.com,path=/export,mount=/shares/default",
 		"--leader-elect=true",
 		"--leader-election-namespace=storage",
 		"--leader-election-lease-name=cluster.local-rel-nfs-provisioner",
@@ -99,11 +98,13 @@ func TestArgs(t *testing.T) {
 additionalProvisionerNames: [cluster.local/older, example.com/oldest]
 workers: 16
 operationTimeout: 1m30s
+inventoryInterval: 5m
+archiveRetentionDryRun: true
 logLevel: 0
 extraArgs: [--kube-api-qps=100]
 `}}).one(t, "Deployment")
 	wantArgs(t, d, "--additional-provisioner-names=cluster.local/older,example.com/oldest",
-		"--workers=16", "--operation-timeout=1m30s", "-v=0", "--kube-api-qps=100")
+		"--workers=16", "--operation-timeout=1m30s", "--inventory-interval=5m", "--archive-retention-dry-run", "-v=0", "--kube-api-qps=100")
 }
 
 func TestImage(t *testing.T) {

@@ -129,8 +129,11 @@ Arguments: a list of the root context and the share.
 {{- if and (not .Values.leaderElection.enabled) (gt (int .Values.replicaCount) 1) -}}
 {{- fail (printf "\n\nreplicaCount is %d, but leaderElection.enabled is false: two replicas would write to a share at once. Set replicaCount to 1.\n" (int .Values.replicaCount)) -}}
 {{- end -}}
-{{- $env := dict -}}
+{{- $env := dict "NFS_SHARES" true -}}
 {{- range .Values.extraEnv -}}
+{{- if eq .name "NFS_SHARES" -}}
+{{- fail "\n\nextraEnv: NFS_SHARES is made from shares; add a share there.\n" -}}
+{{- end -}}
 {{- if hasKey $env .name -}}
 {{- fail (printf "\n\nextraEnv: %q is given twice.\n" .name) -}}
 {{- end -}}
