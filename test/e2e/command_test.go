@@ -27,25 +27,36 @@ func command(ctx context.Context, name string, arguments ...string) (string, err
 
 // values writes the values with which the release is installed to a file.
 func (s *suite) values() (file string, err error) {
+	values := s.imageAndShares(s.exports)
+	values["storageClasses"] = []map[string]any{{
+		"name": defaultClass, "share": s.squashed().share, "default": true, "labels": map[string]any{label: "true"},
+	}}
+	values["inventoryInterval"] = "5s" // for tests that wait for it
+	return writeValues("values", values)
+}
+
+// imageAndShares are the values that every release under test has.
+func (s *suite) imageAndShares(exports []export) map[string]any {
 	repository, tag, _ := cutLast(s.image, ":")
 	var shares []map[string]any
-	for _, e := range s.exports {
+	for _, e := range exports {
 		shares = append(shares, map[string]any{
 			"name": e.share, "server": e.server, "path": e.path, "mountOptions": []string{"nfsvers=4.1"},
 		})
 	}
-	data, err := yaml.Marshal(map[string]any{
+	return map[string]any{
 		"image":    map[string]any{"repository": repository, "tag": tag, "pullPolicy": "IfNotPresent"},
 		"shares":   shares,
 		"logLevel": 2,
-		"storageClasses": []map[string]any{{
-			"name": defaultClass, "share": s.squashed().share, "default": true, "labels": map[string]any{label: "true"},
-		}},
-	})
+	}
+}
+
+func writeValues(name string, values map[string]any) (file string, err error) {
+	data, err := yaml.Marshal(values)
 	if err != nil {
 		return "", err
 	}
-	file = os.TempDir() + "/nfs-provisioner-e2e-values.yaml"
+	file = os.TempDir() + "/nfs-provisioner-e2e-" + name + ".yaml"
 	return file, os.WriteFile(file, data, 0o600)
 }
 

@@ -9,6 +9,8 @@
 //	NFS_NO_ROOT_SQUASH_EXPORTS   server:/path, more after commas
 //	IMAGE                        nfs-provisioner's image, known to the nodes
 //	TEST_IMAGE                   an image with a shell and busybox' commands
+//	CLUSTER_CONTROL              how servers are taken away; without it, tests that do so are skipped
+//	API_OUTAGE                   how long the API server is away; 15s if it is not set
 //
 // kubectl and helm are on the PATH. The exports may hold other things; nothing
 // that was not made here is touched.

@@ -40,6 +40,7 @@ type suite struct {
 	image   string
 	testbox string // TEST_IMAGE
 	chart   string
+	frail   *frail // once a test needed it
 }
 
 var under suite
@@ -122,6 +123,9 @@ func (s *suite) of(squash bool) []export {
 // cluster, after what an interrupted run may have left is gone.
 func (s *suite) install(ctx context.Context) error {
 	started := time.Now()
+	if err := restoreServers(ctx); err != nil {
+		return err
+	}
 	if err := s.uninstall(ctx); err != nil {
 		return err
 	}
@@ -152,6 +156,14 @@ func (s *suite) install(ctx context.Context) error {
 
 // uninstall removes everything that this package made.
 func (s *suite) uninstall(ctx context.Context) error {
+	if err := s.uninstallFrail(ctx); err != nil {
+		return err
+	}
+	if s.frail != nil {
+		if err := s.frail.removeExports(ctx); err != nil {
+			return err
+		}
+	}
 	if _, err := command(ctx, "helm", "uninstall", release, "--namespace", home, "--ignore-not-found", "--wait"); err != nil {
 		return err
 	}

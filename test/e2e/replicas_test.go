@@ -15,8 +15,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// leaseName is that of the release under test.
-var leaseName = strings.ReplaceAll(provisioner, "/", "-")
+// An installation is where a release has its pods and its lease.
+type installation struct{ namespace, release, lease string }
+
+var underTest = installation{home, release, strings.ReplaceAll(provisioner, "/", "-")}
 
 // leaseDuration is the program's default.
 const leaseDuration = 15 * time.Second
@@ -27,7 +29,7 @@ func TestKilledLeaderIsReplacedWithinTheLease(t *testing.T) {
 	on := under.squashed()
 	k := class(s.unique("burst"), on, map[string]string{"onDelete": "delete", "pathPattern": "${.PVC.namespace}-${.PVC.name}"})
 	s.makeClass(k)
-	leader := s.leader()
+	leader, old := s.leader(underTest), s.holder(underTest)
 	killer := s.killerOn(leader.Spec.NodeName)
 	for i := range claims {
 		s.makeClaim(claim(fmt.Sprintf("c-%d", i), k.Name))
@@ -36,15 +38,7 @@ func TestKilledLeaderIsReplacedWithinTheLease(t *testing.T) {
 		}
 	}
 	killed := time.Now()
-	old := s.lease().Spec.HolderIdentity
-	s.within(leaseDuration+5*time.Second, "another leader", func(ctx context.Context) (bool, string, error) {
-		lease, err := under.client.CoordinationV1().Leases(home).Get(ctx, leaseName, metav1.GetOptions{})
-		if err != nil {
-			return false, "", err
-		}
-		now := lease.Spec.HolderIdentity
-		return now != nil && *now != "" && *now != *old, fmt.Sprint(now), nil
-	})
+	s.expectAnotherLeader(underTest, old, leaseDuration+5*time.Second)
 	t.Logf("another replica leads %v after the kill", time.Since(killed).Round(time.Second/10))
 
 	volumes := map[string]string{}
@@ -124,7 +118,7 @@ func (s *scene) watchLease(stop <-chan struct{}) (seen []change) {
 	ctx, cancel := context.WithCancel(s.Context())
 	go func() { <-stop; cancel() }()
 	_ = wait.PollUntilContextCancel(ctx, time.Second, true, func(ctx context.Context) (bool, error) {
-		watcher, err := under.client.CoordinationV1().Leases(home).Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + leaseName})
+		watcher, err := under.client.CoordinationV1().Leases(home).Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + underTest.lease})
 		if err != nil {
 			return false, nil
 		}
@@ -147,24 +141,49 @@ func (s *scene) watchLease(stop <-chan struct{}) (seen []change) {
 	return seen
 }
 
-func (s *scene) lease() *coordinationv1.Lease {
+// holder is who holds the lease of an installation: a pod's name, _, and a mark
+// of the process.
+func (s *scene) holder(i installation) string {
 	s.Helper()
-	lease, err := under.client.CoordinationV1().Leases(home).Get(s.Context(), leaseName, metav1.GetOptions{})
+	lease, err := under.client.CoordinationV1().Leases(i.namespace).Get(s.Context(), i.lease, metav1.GetOptions{})
 	if err != nil {
 		s.Fatal(err)
 	}
-	return lease
+	return *lease.Spec.HolderIdentity
 }
 
-// leader is the pod that holds the lease.
-func (s *scene) leader() *v1.Pod {
+// leader is the pod that holds the lease of an installation.
+func (s *scene) leader(i installation) *v1.Pod {
 	s.Helper()
-	holder, _, _ := strings.Cut(*s.lease().Spec.HolderIdentity, "_")
-	p, err := under.client.CoreV1().Pods(home).Get(s.Context(), holder, metav1.GetOptions{})
+	name, _, _ := strings.Cut(s.holder(i), "_")
+	p, err := under.client.CoreV1().Pods(i.namespace).Get(s.Context(), name, metav1.GetOptions{})
 	if err != nil {
 		s.Fatal(err)
 	}
 	return p
+}
+
+// podsOf are the pods of an installation.
+func (s *scene) podsOf(i installation) []v1.Pod {
+	s.Helper()
+	list, err := under.client.CoreV1().Pods(i.namespace).List(s.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/instance=" + i.release})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return list.Items
+}
+
+// expectAnotherLeader waits until somebody else holds the lease.
+func (s *scene) expectAnotherLeader(i installation, old string, limit time.Duration) {
+	s.Helper()
+	s.within(limit, "another leader", func(ctx context.Context) (bool, string, error) {
+		lease, err := under.client.CoordinationV1().Leases(i.namespace).Get(ctx, i.lease, metav1.GetOptions{})
+		if err != nil {
+			return false, "", err
+		}
+		now := lease.Spec.HolderIdentity
+		return now != nil && *now != "" && *now != old, fmt.Sprint(now), nil
+	})
 }
 
 // killerOn starts a pod that can send signals to all processes of a node, and
@@ -183,25 +202,45 @@ func (s *scene) killerOn(node string) string {
 }
 
 // killIn is a script that kills the provisioner of one pod and no other.
-func killIn(victim *v1.Pod) string {
-	return `for p in $(pidof nfs-provisioner); do if tr '\0' '\n' < /proc/$p/environ | grep -qx HOSTNAME=` + victim.Name +
-		`; then kill -9 $p && exit 0; fi; done; exit 1`
+func killIn(victim *v1.Pod) string { return inProvisionerOf(victim, "kill -9 $p") }
+
+// inProvisionerOf is a script that does something with $p, the process of the
+// provisioner of one pod.
+func inProvisionerOf(pod *v1.Pod, script string) string {
+	return `for p in $(pidof nfs-provisioner); do if tr '\0' '\n' < /proc/$p/environ | grep -qx HOSTNAME=` + pod.Name +
+		`; then ` + script + ` && exit 0; fi; done; exit 1`
 }
 
 // expectOneVolumePerClaim counts the volumes of the scene's claims.
 func (s *scene) expectOneVolumePerClaim(claims int) {
 	s.Helper()
-	list, err := under.client.CoreV1().PersistentVolumes().List(s.Context(), metav1.ListOptions{})
+	count, err := s.countVolumes(s.Context())
 	if err != nil {
 		s.Fatal(err)
 	}
-	count := 0
+	if count != claims {
+		s.Errorf("there are %d volumes for %d claims", count, claims)
+	}
+}
+
+func (s *scene) countVolumes(ctx context.Context) (count int, err error) {
+	list, err := under.client.CoreV1().PersistentVolumes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return 0, err
+	}
 	for _, pv := range list.Items {
 		if pv.Spec.ClaimRef != nil && pv.Spec.ClaimRef.Namespace == s.namespace {
 			count++
 		}
 	}
-	if count != claims {
-		s.Errorf("there are %d volumes for %d claims", count, claims)
-	}
+	return count, nil
+}
+
+// eventuallyVolumes waits until the scene's claims have so many volumes.
+func (s *scene) eventuallyVolumes(number int) {
+	s.Helper()
+	s.eventually(fmt.Sprintf("%d volumes", number), func(ctx context.Context) (bool, string, error) {
+		count, err := s.countVolumes(ctx)
+		return count == number, fmt.Sprint(count), err
+	})
 }
