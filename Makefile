@@ -19,8 +19,9 @@ IMAGE    ?= docker.io/library/nfs-provisioner:local
 ARCHES   ?= amd64 arm64 arm ppc64le s390x
 # Nodes of the test cluster.
 NODES    ?= 2
-# More flags for every go test, such as -v or -run.
+# More flags for every go test, such as -v or -run, and for the end-to-end tests alone.
 GOTESTFLAGS ?=
+E2EFLAGS ?=
 
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := out/tools/golangci-lint-$(GOLANGCI_VERSION)
@@ -33,7 +34,12 @@ GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X 
 # A module of its own, since it builds all of Kubernetes; without cgo everywhere, so that this is compiled once.
 IN_CLUSTER_MODULE := cd test/cluster && CGO_ENABLED=0
 
-export IMAGE NODES GOTESTFLAGS
+# A run of chaos: how long faults come, how many claims are made, and the seed of an earlier run to do it again.
+DURATION ?= 10m
+CLAIMS   ?= 2000
+SEED     ?=
+
+export IMAGE NODES GOTESTFLAGS E2EFLAGS
 
 ##@ To begin with
 
@@ -43,7 +49,8 @@ help: ## Say what there is (this)
 		/^##@ / {printf "\n%s\n", substr($$0, 5)} \
 		/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "Variables: VERSION, IMAGE, ARCHES, NODES, GOTESTFLAGS, KEEP_CLUSTER=1 (e2e leaves its cluster up)."
+	@echo "Variables: VERSION, IMAGE, ARCHES, NODES, GOTESTFLAGS, DURATION, CLAIMS and SEED (of chaos),"
+	@echo "KEEP_CLUSTER=1 (e2e and chaos leave their cluster up)."
 
 .PHONY: demo
 demo: packages cluster-build image ## Show it at work in a cluster made for it, and leave that up
@@ -109,7 +116,11 @@ chart-lint: $(HELM) ## The chart: helm lint, and the tests of what it renders
 e2e: packages cluster-build image ## The end-to-end tests, in a cluster of ours or, with KUBECONFIG and NFS_*_EXPORTS, in yours
 	.ci/with-cluster $(MAKE) in-cluster-chart in-cluster-e2e
 
-# These two run where kubectl, helm and the exports are at hand: under .ci/with-cluster.
+.PHONY: chaos
+chaos: packages cluster-build image ## Claims made and deleted while everything breaks at random, then nothing lost or leaked: make chaos SEED=...
+	.ci/with-cluster $(MAKE) in-cluster-chaos
+
+# These run where kubectl, helm and the exports are at hand: under .ci/with-cluster.
 .PHONY: in-cluster-chart
 in-cluster-chart:
 	@mkdir -p out/chart
@@ -122,7 +133,13 @@ in-cluster-chart:
 
 .PHONY: in-cluster-e2e
 in-cluster-e2e:
-	go test -tags e2e -count=1 -timeout 30m -parallel 4 -v ./test/e2e/...
+	go test -tags e2e -count=1 -timeout 30m -parallel 4 -v $(E2EFLAGS) ./test/e2e/...
+	$(MAKE) in-cluster-chaos DURATION=90s CLAIMS=200
+
+.PHONY: in-cluster-chaos
+in-cluster-chaos:
+	CHAOS_DURATION='$(DURATION)' CHAOS_CLAIMS='$(CLAIMS)' CHAOS_SEED='$(SEED)' \
+		go test -tags e2e -count=1 -timeout 24h -v -run TestNothingIsLostLeakedOrMixedUpUnderRandomFaults ./test/chaos
 
 ##@ The test cluster
 
