@@ -15,13 +15,14 @@ import (
 // nobody has lived to do that. Each mistake is told by names alone: what lies
 // under the name of one volume is a record, or belongs to a record, of another.
 
-// restoreRecord puts back a record that lies in the place of a volume's proof.
-// The volume's own proof was there before, so its data has left its directory.
-func restoreRecord(t *tree, place, volume string, misplaced Record) error {
+// restoreRecord puts back a record that lies in the place of a volume's proof,
+// and returns the proof that is there then. The volume's own one was there
+// before, so its data has left its directory.
+func restoreRecord(t *tree, place, volume string, misplaced Record) (proof Record, err error) {
 	if misplaced.State != Active {
-		return fmt.Errorf("%s: %w: it is of volume %s", place, ErrRecordDamaged, misplaced.Volume)
+		return Record{}, fmt.Errorf("%s: %w: it is of volume %s", place, ErrRecordDamaged, misplaced.Volume)
 	}
-	err := linkRecord(t, place, misplaced.Directory)
+	err = linkRecord(t, place, misplaced.Directory)
 	if errors.Is(err, fs.ErrExist) {
 		var there Record
 		if there, err = readRecord(t, misplaced.Directory); err == nil && there.Volume != misplaced.Volume {
@@ -29,24 +30,23 @@ func restoreRecord(t *tree, place, volume string, misplaced Record) error {
 		}
 	}
 	if err != nil {
-		return err
+		return Record{}, err
 	}
 	// What is in the trash is the volume's own, unless the other one misses its.
-	bin := trashFolder + "/" + volume
-	missed, err := missing(t, misplaced.Directory, bin)
+	missed, err := missing(t, misplaced.Directory, binOf(volume))
 	if err == nil && missed {
-		err = t.Move(bin, misplaced.Directory.path)
+		err = t.Move(binOf(volume), misplaced.Directory.path)
 	}
 	if err != nil {
-		return err
+		return Record{}, err
 	}
-	proof := misplaced
+	proof = misplaced
 	proof.Volume, proof.Claim, proof.Changed = volume, Claim{}, now()
 	written, err := writeRecord(t, proof)
 	if err != nil {
-		return err
+		return Record{}, err
 	}
-	return t.Rename(written, place)
+	return proof, t.Rename(written, place)
 }
 
 // linkRecord puts a record in its place, if that is free.
@@ -70,13 +70,9 @@ func missing(t *tree, d Directory, bin string) (bool, error) {
 // restoreDirectory puts back what came into the trash of a volume whose data had
 // been removed already. It can only have come from the volume's own path, and is
 // that of whoever owns the path now and misses it. If nobody does, it stays.
-func restoreDirectory(t *tree, volume string) (restored bool, err error) {
-	data, err := t.ReadFile(removedOf(volume))
-	if err != nil {
-		return false, err
-	}
-	proof, err := decodeRecord(data)
-	if err != nil || proof.Volume != volume {
+func restoreDirectory(t *tree, volume, cluster string) (restored bool, err error) {
+	proof, err := restoredProof(t, removedOf(volume), volume, cluster)
+	if err != nil || proof.Volume == "" {
 		return false, err
 	}
 	owner, err := readRecord(t, proof.Directory)

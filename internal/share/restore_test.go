@@ -3,15 +3,19 @@ package share
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
 
-// late is a share on which the data of pv-1 was removed, and its path has got an
-// heir with data, before something that was asked for long ago is done.
-func late(t *testing.T, s *Share) (gone, heir Record) {
+// longName is one of which names of files hold only a hash.
+var longName = strings.Repeat("pv-1.", 50)
+
+// late is a share on which the data of a volume was removed, and its path has got
+// an heir with data, before something that was asked for long ago is done.
+func late(t *testing.T, s *Share, volume string) (gone, heir Record) {
 	t.Helper()
-	gone, heir = record(t, "pv-1", "a", "team/db"), record(t, "pv-2", "a", "team/db")
+	gone, heir = record(t, volume, "a", "team/db"), record(t, "pv-2", "a", "team/db")
 	mustMake(t, s, gone, open777)
 	if err := removed(t, s, gone); err != nil {
 		t.Fatal(err)
@@ -53,7 +57,7 @@ func TestARecordThatWasTakenForAProofTooLateComesBack(t *testing.T) {
 		} {
 			t.Run(where+", "+how, func(t *testing.T) {
 				forEachFileSystem(t, func(t *testing.T, s *Share) {
-					gone, heir := late(t, s)
+					gone, heir := late(t, s, "pv-1")
 					renameNow(t, s, recordPath(heir.Directory), place)
 					if err := os.Remove(filepath.Join(s.Mount, recordsFolder, "team")); err != nil { // pruned
 						t.Fatal(err)
@@ -71,27 +75,47 @@ func TestARecordThatWasTakenForAProofTooLateComesBack(t *testing.T) {
 	}
 }
 
-func TestADirectoryThatWasTrashedTooLateComesBack(t *testing.T) {
+func TestAProofThatWasRestoredBySweepIsThatOfAVolumeOfALongName(t *testing.T) {
 	forEachFileSystem(t, func(t *testing.T, s *Share) {
 		s.options.Remember = time.Hour
-		gone, heir := late(t, s)
-		renameNow(t, s, "team/db", binOf("pv-1"))
-		if err := removed(t, s, gone); err == nil {
-			expectContent(t, s, binOf("pv-1")+"/file", "the heir's")
+		gone, heir := late(t, s, longName)
+		renameNow(t, s, recordPath(heir.Directory), proofOf(longName))
+		if _, err := s.Sweep(t.Context(), "cluster-1", heirExists); err != nil {
+			t.Fatal(err)
 		}
-		for range 2 {
-			if _, err := s.Sweep(t.Context(), "cluster-1", heirExists); err != nil {
-				t.Fatal(err)
-			}
+		if err := removed(t, s, gone); err != nil {
+			t.Error(err)
 		}
 		s.expectOwner(t, heir)
 		expectContent(t, s, "team/db/file", "the heir's")
 	})
 }
 
+func TestADirectoryThatWasTrashedTooLateComesBack(t *testing.T) {
+	for kind, volume := range map[string]string{"short name": "pv-1", "long name": longName} {
+		t.Run(kind, func(t *testing.T) {
+			forEachFileSystem(t, func(t *testing.T, s *Share) {
+				s.options.Remember = time.Hour
+				gone, heir := late(t, s, volume)
+				renameNow(t, s, "team/db", binOf(volume))
+				if err := removed(t, s, gone); err == nil {
+					expectContent(t, s, binOf(volume)+"/file", "the heir's")
+				}
+				for range 2 {
+					if _, err := s.Sweep(t.Context(), "cluster-1", heirExists); err != nil {
+						t.Fatal(err)
+					}
+				}
+				s.expectOwner(t, heir)
+				expectContent(t, s, "team/db/file", "the heir's")
+			})
+		})
+	}
+}
+
 func TestARecordThatWasTakenToBeRemovedTooLateComesBack(t *testing.T) {
 	forEachFileSystem(t, func(t *testing.T, s *Share) {
-		_, heir := late(t, s)
+		_, heir := late(t, s, "pv-1")
 		stray := temporary + "/stray"
 		renameNow(t, s, recordPath(heir.Directory), stray)
 		restore := func(exists func(string) bool) {

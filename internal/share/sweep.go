@@ -3,7 +3,6 @@ package share
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -21,7 +20,7 @@ import (
 func (s *Share) Sweep(ctx context.Context, cluster string, exists func(volume string) bool) (removing []string, err error) {
 	removing, err = do(ctx, s, "sweep the trash", nil, func(t *tree) ([]string, error) {
 		removing, err := unfinished(t, cluster, exists)
-		return removing, errors.Join(sweepTemporary(t, s.options.Remember, exists), restoreLate(t), err)
+		return removing, errors.Join(sweepTemporary(t, s.options.Remember, exists), restoreLate(t, cluster), err)
 	})
 	problems := []error{err, s.collect(exists)}
 	for _, volume := range removing {
@@ -59,30 +58,11 @@ func forgetOne(t *tree, place, cluster string, remember time.Duration, exists fu
 	if err != nil {
 		return err
 	}
-	r, err := readProofOf(t, place, path.Base(place))
-	if err != nil && r.Volume != "" && r.Cluster == cluster {
-		err = restoreRecord(t, place, path.Base(place), r)
-	}
+	r, err := restoredProof(t, place, path.Base(place), cluster)
 	if err != nil || r.Cluster != cluster || exists(r.Volume) {
 		return err
 	}
 	return t.Remove(place)
-}
-
-// readProofOf reads a proof, which must be of the volume that its name says.
-func readProofOf(t *tree, place, volumeName string) (Record, error) {
-	data, err := t.ReadFile(place)
-	if err != nil {
-		return Record{}, err
-	}
-	r, err := decodeRecord(data)
-	if err == nil && fileName(r.Volume) != volumeName {
-		err = fmt.Errorf("%w: it is of volume %s", ErrRecordDamaged, r.Volume)
-	}
-	if err != nil {
-		return r, fmt.Errorf("%s: %w", place, err)
-	}
-	return r, nil
 }
 
 // collect takes the outcomes that no volume will ask for.
@@ -121,14 +101,14 @@ func sweepTemporary(t *tree, abandoned time.Duration, exists func(volume string)
 func age(file fs.FileInfo) time.Duration { return max(0, time.Since(renamed(file))) }
 
 // restoreLate puts back what came into the trash too late.
-func restoreLate(t *tree) error {
+func restoreLate(t *tree, cluster string) error {
 	names, err := t.names(trashFolder)
 	problems := []error{err}
 	for _, name := range names {
 		if strings.HasSuffix(name, proofSuffix) || slices.Contains(names, name+proofSuffix) {
 			continue
 		}
-		if _, err := restoreDirectory(t, name); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrOwned) {
+		if _, err := restoreDirectory(t, name, cluster); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrOwned) {
 			problems = append(problems, err)
 		}
 	}
@@ -142,13 +122,7 @@ func unfinished(t *tree, cluster string, exists func(string) bool) (removing []s
 		if !isProof {
 			return nil
 		}
-		place := trashFolder + "/" + file.Name()
-		r, err := readProofOf(t, place, name)
-		if err != nil && r.Volume != "" && r.Cluster == cluster {
-			if err = restoreRecord(t, place, name, r); err == nil {
-				r, err = readProofOf(t, place, name)
-			}
-		}
+		r, err := restoredProof(t, proofOf(name), name, cluster)
 		if err == nil && r.Cluster == cluster && !exists(r.Volume) {
 			removing = append(removing, r.Volume)
 		}

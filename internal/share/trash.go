@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 )
 
@@ -43,23 +42,12 @@ func (s *Share) Remove(ctx context.Context, v Volume) error {
 	return s.fail(operation, s.outcome(v.Name, r))
 }
 
-// binOf and proofOf are where the data of a volume goes, and the record that
-// says that it was the volume's.
-func binOf(volume string) string   { return trashFolder + "/" + fileName(volume) }
-func proofOf(volume string) string { return binOf(volume) + proofSuffix }
-
-// proofSuffix ends a name that no volume can have: Kubernetes allows dots.
-const proofSuffix = "_record"
-
-// removedOf is where the proof goes once the data is gone.
-func removedOf(volume string) string { return removedFolder + "/" + fileName(volume) }
-
 // discard moves directory and record of v into the trash, if it was not done
 // before. It is not trashed, with no error, when there is nothing left of it.
 func discard(s *Share, t *tree, v Volume) (trashed bool, err error) {
-	proven, err := readProof(t, proofOf(v.Name), v)
-	if proven || err != nil {
-		return proven, err
+	trashed, err = proves(t, proofOf(v.Name), v)
+	if trashed || err != nil {
+		return trashed, err
 	}
 	if v.Adopted {
 		// Nothing but the path says that it is the volume's, and that was so before.
@@ -69,7 +57,7 @@ func discard(s *Share, t *tree, v Volume) (trashed bool, err error) {
 	}
 	owner, owned, err := s.prove(t, v)
 	if errors.Is(err, ErrOwned) || errors.Is(err, ErrNotOurs) {
-		gone, problem := readProof(t, removedOf(v.Name), v)
+		gone, problem := proves(t, removedOf(v.Name), v)
 		if gone || problem != nil {
 			return false, problem
 		}
@@ -80,32 +68,10 @@ func discard(s *Share, t *tree, v Volume) (trashed bool, err error) {
 	return true, throwAway(t, owner)
 }
 
-// readProof says whether there is a proof of v.
-func readProof(t *tree, place string, v Volume) (bool, error) {
-	data, err := t.ReadFile(place)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	r, err := decodeRecord(data)
-	if err != nil {
-		return false, fmt.Errorf("%s: %w", place, err)
-	}
-	if r.Cluster == v.Cluster && r.Volume != v.Name {
-		return true, restoreRecord(t, place, v.Name, r)
-	}
-	if !r.names(v.Name, v.Cluster) {
-		return false, &OwnedError{Directory: v.Directory.path, Owned: v.Directory.path, Owner: r}
-	}
-	return true, nil
-}
-
 // neverRemoved fails if the data of v was removed a short while ago and there is
 // a directory in its place all the same.
 func neverRemoved(t *tree, v Volume) error {
-	gone, err := readProof(t, removedOf(v.Name), v)
+	gone, err := proves(t, removedOf(v.Name), v)
 	if err != nil || !gone {
 		return err
 	}

@@ -215,11 +215,7 @@ func listTrash(t *tree) ([]Entry, error) {
 			bin(name).Exists = true
 			continue
 		}
-		r, err := readProofOf(t, trashFolder+"/"+f.Name(), name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		bin(name).Record, bin(name).Damaged = r, err
+		bin(name).Record, bin(name).Damaged = readProof(t, proofOf(name), name)
 	}
 	for name, e := range bins {
 		if e.Record.Volume != "" || e.Damaged != nil {
