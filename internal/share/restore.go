@@ -70,19 +70,19 @@ func missing(t *tree, d Directory, bin string) (bool, error) {
 // restoreDirectory puts back what came into the trash of a volume whose data had
 // been removed already. It can only have come from the volume's own path, and is
 // that of whoever owns the path now and misses it. If nobody does, it stays.
-func restoreDirectory(t *tree, volume, cluster string) (restored bool, err error) {
+func restoreDirectory(t *tree, volume, cluster string) error {
 	proof, err := restoredProof(t, removedOf(volume), volume, cluster)
 	if err != nil || proof.Volume == "" {
-		return false, err
+		return err
 	}
 	owner, err := readRecord(t, proof.Directory)
 	if err != nil || owner.State != Active {
-		return false, err
+		return err
 	}
 	if missed, err := missing(t, proof.Directory, binOf(volume)); !missed || err != nil {
-		return false, err
+		return err
 	}
-	return true, t.Move(binOf(volume), proof.Directory.path)
+	return t.Move(binOf(volume), proof.Directory.path)
 }
 
 // strayAfter is the age at which a whole record in the folder of those that are

@@ -108,7 +108,7 @@ func restoreLate(t *tree, cluster string) error {
 		if strings.HasSuffix(name, proofSuffix) || slices.Contains(names, name+proofSuffix) {
 			continue
 		}
-		if _, err := restoreDirectory(t, name, cluster); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrOwned) {
+		if err := restoreDirectory(t, name, cluster); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrOwned) {
 			problems = append(problems, err)
 		}
 	}
