@@ -170,18 +170,9 @@ func replaceRecord(t *tree, r Record) error {
 // another volume's record by now, and then gives it back.
 func removeRecord(t *tree, r Record) error {
 	aside := temporary + "/" + rand.Text()
-	err := t.Rename(recordPath(r.Directory), aside)
+	err := t.into(aside, func() error { return t.Rename(recordPath(r.Directory), aside) })
 	if errors.Is(err, fs.ErrNotExist) {
-		_, err = t.Lstat(recordPath(r.Directory))
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err == nil {
-			err = t.MkdirAll(temporary, 0o700)
-		}
-		if err == nil {
-			err = t.Rename(recordPath(r.Directory), aside)
-		}
+		return nil // it went before
 	}
 	if err != nil {
 		return err

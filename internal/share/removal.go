@@ -149,14 +149,9 @@ func (s *Share) removeBin(volume string, removed *atomic.Int64) error {
 // retire keeps the proof of a volume whose data is gone, where it proves
 // nothing about what may come into the trash.
 func retire(t *tree, volume string) error {
-	err := t.Rename(proofOf(volume), removedOf(volume))
+	err := t.into(removedOf(volume), func() error { return t.Rename(proofOf(volume), removedOf(volume)) })
 	if errors.Is(err, fs.ErrNotExist) {
-		if there, problem := t.exists(proofOf(volume)); !there || problem != nil {
-			return problem
-		}
-		if err = t.MkdirAll(removedFolder, 0o700); err == nil {
-			err = t.Rename(proofOf(volume), removedOf(volume))
-		}
+		return nil // another process has done it
 	}
 	return err
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"time"
 )
 
@@ -51,11 +50,7 @@ func restoreRecord(t *tree, place, volume string, misplaced Record) (proof Recor
 
 // linkRecord puts a record in its place, if that is free.
 func linkRecord(t *tree, from string, d Directory) error {
-	err := t.Link(from, recordPath(d))
-	if errors.Is(err, fs.ErrNotExist) && t.MkdirAll(path.Dir(recordPath(d)), 0o700) == nil {
-		err = t.Link(from, recordPath(d))
-	}
-	return err
+	return t.into(recordPath(d), func() error { return t.Link(from, recordPath(d)) })
 }
 
 // missing says whether a directory is not there, and something is in a bin.

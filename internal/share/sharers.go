@@ -53,13 +53,7 @@ func join(t *tree, r Record, who Sharer) error {
 		return err
 	}
 	defer t.Remove(written) //nolint:errcheck // swept later; the sharer is in place or it is not
-	err = t.Link(written, place)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := t.MkdirAll(sharersPath(r), 0o700); err != nil {
-			return err
-		}
-		err = t.Link(written, place)
-	}
+	err = t.into(place, func() error { return t.Link(written, place) })
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}

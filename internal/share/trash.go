@@ -89,9 +89,6 @@ func throwAway(t *tree, r Record) error {
 	if err != nil {
 		return err
 	}
-	if err := t.MkdirAll(trashFolder, 0o700); err != nil {
-		return err
-	}
 	if exists {
 		bin := binOf(r.Volume)
 		taken, err := t.exists(bin)
@@ -101,12 +98,12 @@ func throwAway(t *tree, r Record) error {
 		if taken {
 			return fmt.Errorf("%w: %q was made again after it was moved to %s; remove one of them by hand", ErrNotOurs, r.Directory, bin)
 		}
-		if err := t.Move(r.Directory.path, bin); err != nil {
+		if err := t.into(bin, func() error { return t.Move(r.Directory.path, bin) }); err != nil {
 			return err
 		}
 	}
 	proof := proofOf(r.Volume)
-	if err := t.Rename(recordPath(r.Directory), proof); err != nil {
+	if err := t.into(proof, func() error { return t.Rename(recordPath(r.Directory), proof) }); err != nil {
 		return err
 	}
 	if err := t.confirm(r, proof); err != nil {

@@ -85,6 +85,19 @@ func (t *tree) MkdirAll(name string, mode fs.FileMode) error {
 	return nil
 }
 
+// into runs a step that gives something a place in a folder of ours. If the
+// folder is missing it is made, and the step is run again.
+func (t *tree) into(place string, step func() error) error {
+	err := step()
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := t.MkdirAll(path.Dir(place), 0o700); err != nil {
+		return err
+	}
+	return step()
+}
+
 func (t *tree) Link(name, to string) error {
 	return t.changing(func() error { return t.mount.link(name, to) })
 }
