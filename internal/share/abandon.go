@@ -68,7 +68,7 @@ func removeEmpty(t *tree, d Directory) error {
 		return &fs.PathError{Op: "rmdir", Path: d.path, Err: syscall.ENOTEMPTY}
 	}
 	aside := temporary + "/" + rand.Text()
-	if err := t.Move(d.path, aside); err != nil {
+	if err := t.into(aside, func() error { return t.Move(d.path, aside) }); err != nil {
 		return err
 	}
 	if err := t.Rmdir(aside); err != nil {

@@ -84,6 +84,30 @@ func TestDeleteNeedsProof(t *testing.T) {
 	})
 }
 
+// Somebody may have tidied up.
+func TestFoldersOfOursThatAreMissingAreMade(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		for name, end := range map[string]func(r Record) error{
+			"remove":  func(r Record) error { return removed(t, s, r) },
+			"archive": func(r Record) error { _, err := s.Archive(t.Context(), volume(r)); return err },
+			"abandon": func(r Record) error { return s.Abandon(t.Context(), r) },
+		} {
+			r := record(t, "pv-"+name, "a", "team/"+name)
+			mustMake(t, s, r, open777)
+			for _, folder := range []string{temporary, trashFolder, removedFolder} {
+				if err := os.RemoveAll(filepath.Join(s.Mount, folder)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := end(r); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			expectAbsent(t, s, "team/"+name)
+			expectAbsent(t, s, recordPath(r.Directory))
+		}
+	})
+}
+
 func TestDeleteOfNothingIsDone(t *testing.T) {
 	forEachFileSystem(t, func(t *testing.T, s *Share) {
 		v := volume(record(t, "pv-1", "a", "never/made"))
