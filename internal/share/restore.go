@@ -71,6 +71,9 @@ func restoreDirectory(t *tree, volume, cluster string) error {
 		return err
 	}
 	owner, err := readRecord(t, proof.Directory)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrOwned) {
+		return nil
+	}
 	if err != nil || owner.State != Active {
 		return err
 	}

@@ -19,8 +19,9 @@ import (
 // The error tells of removals that failed, too; the next Sweep tries again.
 func (s *Share) Sweep(ctx context.Context, cluster string, exists func(volume string) bool) (removing []string, err error) {
 	removing, err = do(ctx, s, "sweep the trash", nil, func(t *tree) ([]string, error) {
-		removing, err := unfinished(t, cluster, exists)
-		return removing, errors.Join(sweepTemporary(t, s.options.Remember, exists), restoreLate(t, cluster), err)
+		err := sweepTemporary(t, s.options.Remember, exists)
+		removing, problem := sweepTrash(t, cluster, exists)
+		return removing, errors.Join(err, problem)
 	})
 	problems := []error{err, s.collect(exists)}
 	for _, volume := range removing {
@@ -80,73 +81,59 @@ func (s *Share) collect(exists func(volume string) bool) error {
 }
 
 func sweepTemporary(t *tree, abandoned time.Duration, exists func(volume string) bool) error {
-	return eachIn(t, temporary, func(file fs.FileInfo) error {
-		place, old := temporary+"/"+file.Name(), age(file)
-		switch {
-		case old >= abandoned && file.IsDir():
-			return t.Rmdir(place) // see removeEmpty
-		case old >= abandoned:
-			return t.Remove(place)
-		case file.IsDir():
-			return nil
-		case old >= strayAfter:
-			return restoreStray(t, place, exists)
-		default:
-			return nil
+	names, err := t.names(temporary)
+	problems := []error{err}
+	for _, name := range names {
+		if err := sweepOne(t, temporary+"/"+name, abandoned, exists); !errors.Is(err, fs.ErrNotExist) {
+			problems = append(problems, err)
 		}
-	})
+	}
+	return errors.Join(problems...)
+}
+
+func sweepOne(t *tree, place string, abandoned time.Duration, exists func(volume string) bool) error {
+	file, err := t.Lstat(place)
+	if err != nil {
+		return err
+	}
+	old := age(file)
+	switch {
+	case old >= abandoned && file.IsDir():
+		return t.Rmdir(place) // see removeEmpty
+	case old >= abandoned:
+		return t.Remove(place)
+	case old >= strayAfter && !file.IsDir():
+		return restoreStray(t, place, exists)
+	default:
+		return nil
+	}
 }
 
 // age is how long a file has had its name. The server's clock may be ahead.
 func age(file fs.FileInfo) time.Duration { return max(0, time.Since(renamed(file))) }
 
-// restoreLate puts back what came into the trash too late.
-func restoreLate(t *tree, cluster string) error {
+// sweepTrash lists the volumes that are gone and whose data is not, and puts back
+// what came into the trash too late.
+func sweepTrash(t *tree, cluster string, exists func(string) bool) (removing []string, err error) {
 	names, err := t.names(trashFolder)
 	problems := []error{err}
+	proven := map[string]bool{}
 	for _, name := range names {
-		if strings.HasSuffix(name, proofSuffix) || slices.Contains(names, name+proofSuffix) {
+		volume, isProof := strings.CutSuffix(name, proofSuffix)
+		if !isProof {
 			continue
 		}
-		if err := restoreDirectory(t, name, cluster); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrOwned) {
-			problems = append(problems, err)
-		}
-	}
-	return errors.Join(problems...)
-}
-
-// unfinished lists the volumes that are gone and whose data is not.
-func unfinished(t *tree, cluster string, exists func(string) bool) (removing []string, err error) {
-	err = eachIn(t, trashFolder, func(file fs.FileInfo) error {
-		name, isProof := strings.CutSuffix(file.Name(), proofSuffix)
-		if !isProof {
-			return nil
-		}
-		r, err := restoredProof(t, proofOf(name), name, cluster)
+		proven[volume] = true
+		r, err := restoredProof(t, proofOf(volume), volume, cluster)
 		if err == nil && r.Cluster == cluster && !exists(r.Volume) {
 			removing = append(removing, r.Volume)
 		}
-		return err
-	})
-	return removing, err
-}
-
-// eachIn calls f for every file in a folder that may not exist. One that is gone
-// when its turn comes is no error.
-func eachIn(t *tree, folder string, f func(file fs.FileInfo) error) error {
-	entries, err := t.ReadDir(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		problems = append(problems, err)
 	}
-	problems := []error{err}
-	for _, entry := range entries {
-		info, err := t.Lstat(folder + "/" + entry.Name())
-		if err == nil {
-			err = f(info)
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			problems = append(problems, err)
+	for _, name := range names {
+		if !proven[name] && !strings.HasSuffix(name, proofSuffix) {
+			problems = append(problems, restoreDirectory(t, name, cluster))
 		}
 	}
-	return errors.Join(problems...)
+	return removing, errors.Join(problems...)
 }
