@@ -63,9 +63,6 @@ func join(t *tree, r Record, who Sharer) error {
 // sharersOf lists the volumes that share the directory of a record.
 func sharersOf(t *tree, r Record) ([]Sharer, error) {
 	entries, err := t.ReadDir(sharersPath(r))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -97,13 +94,9 @@ func sharersOf(t *tree, r Record) ([]Sharer, error) {
 // A volume that is not among them changes nothing.
 func part(t *tree, owner Record, volume string) (alone Record, last bool, err error) {
 	folder := sharersPath(owner)
-	entries, err := t.ReadDir(folder)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	others, err := t.names(folder)
+	if err != nil {
 		return Record{}, false, err
-	}
-	var others []string
-	for _, entry := range entries {
-		others = append(others, entry.Name())
 	}
 	// Who founded the directory may have crashed before it could join.
 	i := slices.Index(others, fileName(volume))
@@ -133,13 +126,13 @@ func unshare(t *tree, r Record) error {
 		return nil
 	}
 	folder := sharersPath(r)
-	entries, err := t.ReadDir(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	names, err := t.names(folder)
 	problems := []error{err}
-	for _, entry := range entries {
-		problems = append(problems, t.Remove(folder+"/"+entry.Name()))
+	for _, name := range names {
+		problems = append(problems, t.Remove(folder+"/"+name))
 	}
-	return errors.Join(append(problems, t.Rmdir(folder))...)
+	if err := t.Rmdir(folder); !errors.Is(err, fs.ErrNotExist) {
+		problems = append(problems, err)
+	}
+	return errors.Join(problems...)
 }

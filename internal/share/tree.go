@@ -32,9 +32,9 @@ func (t *tree) ReadFile(name string) ([]byte, error)   { return t.mount.readFile
 // Open opens a directory, and nothing else, to read what is in it.
 func (t *tree) Open(name string) (*os.File, error) { return t.mount.openDirectory(name) }
 
-// names lists what is in a folder that may not exist.
-func (t *tree) names(folder string) ([]string, error) {
-	f, err := t.Open(folder)
+// readFolder reads a folder that may not exist.
+func readFolder[T any](t *tree, name string, read func(f *os.File, n int) ([]T, error)) ([]T, error) {
+	f, err := t.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -42,19 +42,19 @@ func (t *tree) names(folder string) ([]string, error) {
 		return nil, err
 	}
 	defer f.Close() //nolint:errcheck // opened to read
-	return f.Readdirnames(-1)
+	return read(f, -1)
 }
 
-// ReadDir reads a directory in the order of names. Most file systems tell of
-// each name whether it is a folder, without a question for each. Info of an entry
-// is of no use any more: it would ask by a folder that is closed.
-func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
-	f, err := t.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // opened to read
-	entries, err := f.ReadDir(-1)
+// names lists what is in a folder that may not exist.
+func (t *tree) names(folder string) ([]string, error) {
+	return readFolder(t, folder, (*os.File).Readdirnames)
+}
+
+// ReadDir reads a folder that may not exist, in the order of names. Most file
+// systems tell of each name whether it is a folder, without a question for each.
+// Info of an entry is of no use any more: it would ask by a folder that is closed.
+func (t *tree) ReadDir(folder string) ([]fs.DirEntry, error) {
+	entries, err := readFolder(t, folder, (*os.File).ReadDir)
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return entries, err
 }

@@ -126,7 +126,7 @@ func (s *Share) walkFolder(ctx context.Context, folder string, passage func(stri
 func list(t *tree, folder string) (contents, error) {
 	l := contents{here: map[string]bool{}}
 	records, err := t.ReadDir(path.Join(recordsFolder, folder))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+	if err != nil && !errors.Is(err, syscall.ENOTDIR) {
 		return l, err
 	}
 	known := map[string]bool{}
@@ -139,7 +139,7 @@ func list(t *tree, folder string) (contents, error) {
 		}
 	}
 	entries, err := t.ReadDir(folder)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+	if err != nil && !errors.Is(err, syscall.ENOTDIR) {
 		return l, err
 	}
 	for _, e := range entries {
@@ -192,10 +192,7 @@ func (s *Share) walkTrash(ctx context.Context, show func(Entry) error) error {
 }
 
 func listTrash(t *tree) ([]Entry, error) {
-	found, err := t.ReadDir(trashFolder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	found, err := t.names(trashFolder)
 	if err != nil {
 		return nil, err
 	}
@@ -207,8 +204,8 @@ func listTrash(t *tree) ([]Entry, error) {
 		return bins[name]
 	}
 	for _, f := range found {
-		name, isProof := strings.CutSuffix(f.Name(), proofSuffix)
-		if info, err := t.Lstat(trashFolder + "/" + f.Name()); err == nil {
+		name, isProof := strings.CutSuffix(f, proofSuffix)
+		if info, err := t.Lstat(trashFolder + "/" + f); err == nil {
 			bin(name).Changed = renamed(info)
 		}
 		if !isProof {
