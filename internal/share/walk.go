@@ -60,24 +60,36 @@ func (s *Share) Walk(ctx context.Context, passage func(directory string) bool, s
 
 // contents are what a folder of a share, and of the tree of records, holds.
 type contents struct {
-	records   []string // names with a record
-	deeper    []string // names that records are below
-	here      map[string]bool
-	unclaimed []Entry // directories without either
+	deeper    []string // folders that records are below
+	recorded  []listed
+	unclaimed []listed // directories without either
+}
+
+// listed is what the reading of folders alone says of a directory.
+type listed struct {
+	directory        string
+	recorded, exists bool
 }
 
 // walkFolder shows what is right in one folder and returns the folders in it
 // that have to be walked.
 func (s *Share) walkFolder(ctx context.Context, folder string, passage func(string) bool, show func(Entry) error) (below []string, err error) {
-	l, err := do(ctx, s, "list "+quote(folder), nil, func(t *tree) (contents, error) { return list(t, folder) })
+	found, err := do(ctx, s, "list "+quote(folder), nil, func(t *tree) (contents, error) { return list(t, folder) })
 	if err != nil {
 		return nil, err
 	}
-	for some := range slices.Chunk(l.records, recordsAtOnce) {
-		entries, err := do(ctx, s, "read records of "+quote(folder), nil, func(t *tree) ([]Entry, error) {
-			var entries []Entry
-			for _, name := range some {
-				if e, found := lookUp(t, path.Join(folder, name), l.here[name]); found {
+	below, shown := found.deeper, found.recorded
+	for _, l := range found.unclaimed {
+		if passage(l.directory) {
+			below = append(below, l.directory)
+		} else {
+			shown = append(shown, l)
+		}
+	}
+	for some := range slices.Chunk(shown, recordsAtOnce) {
+		entries, err := do(ctx, s, "look at "+quote(folder), nil, func(t *tree) (entries []Entry, err error) {
+			for _, l := range some {
+				if e, there := l.look(t); there {
 					entries = append(entries, e)
 				}
 			}
@@ -92,68 +104,58 @@ func (s *Share) walkFolder(ctx context.Context, folder string, passage func(stri
 			}
 		}
 	}
-	for _, name := range l.deeper {
-		below = append(below, path.Join(folder, name))
-	}
-	shown := slices.DeleteFunc(l.unclaimed, func(e Entry) bool {
-		if passage(e.Directory) {
-			below = append(below, e.Directory)
-			return true
-		}
-		return false
-	})
-	for some := range slices.Chunk(shown, recordsAtOnce) {
-		_, err := do(ctx, s, "look at "+quote(folder), nil, func(t *tree) (struct{}, error) {
-			for i := range some {
-				if info, err := t.Lstat(some[i].Directory); err == nil {
-					some[i].Changed = info.ModTime()
-				}
-			}
-			return struct{}{}, nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range some {
-			if err := show(e); err != nil {
-				return nil, err
-			}
-		}
-	}
 	return below, nil
 }
 
-func list(t *tree, folder string) (contents, error) {
-	l := contents{here: map[string]bool{}}
-	records, err := t.ReadDir(path.Join(recordsFolder, folder))
-	if err != nil && !errors.Is(err, syscall.ENOTDIR) {
-		return l, err
+func list(t *tree, folder string) (found contents, err error) {
+	records, err := entriesOf(t, path.Join(recordsFolder, folder))
+	if err != nil {
+		return contents{}, err
 	}
-	known := map[string]bool{}
+	entries, err := entriesOf(t, folder)
+	if err != nil {
+		return contents{}, err
+	}
+	directories := map[string]bool{}
+	for _, e := range entries {
+		directories[e.Name()] = e.IsDir() && (folder != "." || e.Name() != metadata)
+	}
 	for _, r := range records {
-		known[r.Name()] = true
+		directory := path.Join(folder, r.Name())
 		if r.IsDir() {
-			l.deeper = append(l.deeper, r.Name())
+			found.deeper = append(found.deeper, directory)
 		} else {
-			l.records = append(l.records, r.Name())
+			found.recorded = append(found.recorded, listed{directory, true, directories[r.Name()]})
 		}
-	}
-	entries, err := t.ReadDir(folder)
-	if err != nil && !errors.Is(err, syscall.ENOTDIR) {
-		return l, err
+		delete(directories, r.Name())
 	}
 	for _, e := range entries {
-		if !e.IsDir() || folder == "." && e.Name() == metadata {
-			continue
+		if directories[e.Name()] {
+			found.unclaimed = append(found.unclaimed, listed{path.Join(folder, e.Name()), false, true})
 		}
-		l.here[e.Name()] = true
-		if known[e.Name()] {
-			continue
-		}
-		unclaimed := Entry{Directory: path.Join(folder, e.Name()), Exists: true}
-		l.unclaimed = append(l.unclaimed, unclaimed)
 	}
-	return l, nil
+	return found, nil
+}
+
+// entriesOf reads a folder. What has become something else holds nothing.
+func entriesOf(t *tree, folder string) ([]fs.DirEntry, error) {
+	entries, err := t.ReadDir(folder)
+	if errors.Is(err, syscall.ENOTDIR) {
+		return nil, nil
+	}
+	return entries, err
+}
+
+// look completes what was listed. It is not found if its record went since then.
+func (l listed) look(t *tree) (Entry, bool) {
+	if l.recorded {
+		return lookUp(t, l.directory, l.exists)
+	}
+	e := Entry{Directory: l.directory, Exists: true}
+	if info, err := t.Lstat(l.directory); err == nil {
+		e.Changed = info.ModTime()
+	}
+	return e, true
 }
 
 // lookUp reads the record of a place. It is not found if it went since it was
@@ -177,9 +179,7 @@ func lookUp(t *tree, place string, exists bool) (Entry, bool) {
 }
 
 func (s *Share) walkTrash(ctx context.Context, show func(Entry) error) error {
-	entries, err := do(ctx, s, "list the trash", nil, func(t *tree) ([]Entry, error) {
-		return listTrash(t)
-	})
+	entries, err := do(ctx, s, "list the trash", nil, listTrash)
 	if err != nil {
 		return err
 	}
