@@ -115,8 +115,7 @@ func (e *emptying) step(change func() error) error {
 		err = e.fence()
 	}
 	if err == nil {
-		_, err := retry(func() (struct{}, error) { return struct{}{}, change() })
-		return err
+		return retry(change)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -251,7 +250,7 @@ func (e *emptying) removeFolder(parent *os.File, n, name string, depth int) bool
 // enter opens a folder, and never what a symlink leads to.
 func (e *emptying) enter(parent *os.File, n, name string) (folder *os.File, err error) {
 	open := func() error {
-		fd, err := unix.Openat(int(parent.Fd()), n, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		fd, err := openAt(int(parent.Fd()), n, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 		if err == nil {
 			folder = os.NewFile(uintptr(fd), name)
 		}
@@ -268,7 +267,7 @@ func (e *emptying) enter(parent *os.File, n, name string) (folder *os.File, err 
 // reading, and fchmodat(2) would follow a symlink put in its place; so it is
 // named by a descriptor that only stands for it.
 func unlock(parent *os.File, n string) error {
-	fd, err := unix.Openat(int(parent.Fd()), n, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := openAt(int(parent.Fd()), n, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return err
 	}

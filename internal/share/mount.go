@@ -19,8 +19,10 @@ import (
 type mount struct{ top *os.File }
 
 func openMount(place string) (*mount, error) {
-	fd, err := retry(func() (int, error) {
-		return unix.Open(place, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	var fd int
+	err := retry(func() (err error) {
+		fd, err = unix.Open(place, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		return err
 	})
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: place, Err: err}
@@ -31,13 +33,21 @@ func openMount(place string) (*mount, error) {
 func (m *mount) close() error { return m.top.Close() }
 
 // retry repeats a system call that a signal has interrupted.
-func retry[T any](call func() (T, error)) (T, error) {
+func retry(call func() error) error {
 	for {
-		value, err := call()
-		if !errors.Is(err, unix.EINTR) {
-			return value, err
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
 		}
 	}
+}
+
+// openAt opens a name in an open folder, and no symlink.
+func openAt(folder int, base string, flags int, mode uint32) (fd int, err error) {
+	err = retry(func() (err error) {
+		fd, err = unix.Openat(folder, base, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+		return err
+	})
+	return fd, err
 }
 
 // in runs f with the folder above a name, and the name's last segment. An error
@@ -50,9 +60,7 @@ func (m *mount) in(operation, name string, f func(folder int, base string) error
 	if above != "." {
 		for segment := range strings.SplitSeq(above, "/") {
 			var next int
-			next, err = retry(func() (int, error) {
-				return unix.Openat(folder, segment, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-			})
+			next, err = openAt(folder, segment, unix.O_PATH|unix.O_DIRECTORY, 0)
 			if folder != int(m.top.Fd()) {
 				err = errors.Join(err, unix.Close(folder))
 			}
@@ -86,21 +94,24 @@ func (m *mount) alive() bool {
 // step is in for a system call that returns nothing else.
 func (m *mount) step(operation, name string, call func(folder int, base string) error) error {
 	return m.in(operation, name, func(folder int, base string) error {
-		_, err := retry(func() (struct{}, error) { return struct{}{}, call(folder, base) })
-		return err
+		return retry(func() error { return call(folder, base) })
 	})
 }
 
-// open opens a name, and no symlink.
+// open opens a name, and no symlink. Where the file system of a folder does not
+// tell what each name in it is, os.File asks by the folder's own name: that is
+// one which leads to the open folder, and not to what has come into its place.
 func (m *mount) open(name string, flags int, mode uint32) (f *os.File, err error) {
 	err = m.in("open", name, func(folder int, base string) error {
-		fd, err := retry(func() (int, error) {
-			return unix.Openat(folder, base, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
-		})
-		if err == nil {
-			f = os.NewFile(uintptr(fd), name)
+		fd, err := openAt(folder, base, flags, mode)
+		if err != nil {
+			return err
 		}
-		return err
+		if flags&unix.O_DIRECTORY != 0 {
+			name = "/proc/self/fd/" + strconv.Itoa(fd)
+		}
+		f = os.NewFile(uintptr(fd), name)
+		return nil
 	})
 	return f, err
 }
@@ -122,22 +133,6 @@ func (m *mount) readFile(name string) ([]byte, error) {
 	}
 	defer f.Close() //nolint:errcheck // opened to read
 	return io.ReadAll(f)
-}
-
-// openDirectory opens a folder. Where its file system does not tell what each
-// name in it is, os.File asks by the folder's own name: that is one which leads
-// to the open folder, and not to what has come into its place.
-func (m *mount) openDirectory(name string) (f *os.File, err error) {
-	err = m.in("open", name, func(folder int, base string) error {
-		fd, err := retry(func() (int, error) {
-			return unix.Openat(folder, base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-		})
-		if err == nil {
-			f = os.NewFile(uintptr(fd), "/proc/self/fd/"+strconv.Itoa(fd))
-		}
-		return err
-	})
-	return f, err
 }
 
 // between runs a system call on the folders above two names.

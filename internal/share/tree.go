@@ -30,7 +30,9 @@ func (t *tree) Lstat(name string) (fs.FileInfo, error) { return t.mount.lstat(na
 func (t *tree) ReadFile(name string) ([]byte, error)   { return t.mount.readFile(name) }
 
 // Open opens a directory, and nothing else, to read what is in it.
-func (t *tree) Open(name string) (*os.File, error) { return t.mount.openDirectory(name) }
+func (t *tree) Open(name string) (*os.File, error) {
+	return t.mount.open(name, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+}
 
 // readFolder reads a folder that may not exist.
 func readFolder[T any](t *tree, name string, read func(f *os.File, n int) ([]T, error)) ([]T, error) {
