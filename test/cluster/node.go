@@ -68,7 +68,7 @@ func (c *cluster) startNode(n int, s settings) (*daemon, error) {
 	}
 	pinned := append([]string{"taskset", "-c", strconv.Itoa(cpus[n%len(cpus)])}, args...)
 	return c.start(name, pinned, func(cmd *exec.Cmd) {
-		cmd.Env = append(cmd.Env, "TMPDIR="+c.memoryDir(s))
+		cmd.Env = append(cmd.Env, "TMPDIR="+c.memoryDir(s), "LD_PRELOAD="+c.registers())
 	})
 }
 

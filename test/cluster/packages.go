@@ -15,9 +15,11 @@ var packages = []string{
 	"containerd",                  // on the nodes
 	"containernetworking-plugins", // the pods' network
 	"e2fsprogs",                   // the nodes' disks
+	"gcc",                         // a library for the nodes
 	"iproute2",                    // the cluster's network
 	"iptables",                    // containernetworking-plugins: portmap
 	"kmod",                        // modules of the guests' kernel
+	"libc6-dev",                   // likewise
 	"nfs-common",                  // mount.nfs on the nodes
 	"nfs-ganesha",                 // one NFS server
 	"nfs-ganesha-vfs",             // and how it exports directories

@@ -102,7 +102,7 @@ func (c *cluster) create(p *progress, s settings) error {
 	if err := c.makeDirs(c.run("logs"), c.run("loaded")); err != nil {
 		return err
 	}
-	if err := errors.Join(c.takeOwnership(), c.installGuest(), c.makePKI(s.Nodes)); err != nil {
+	if err := errors.Join(c.takeOwnership(), c.installGuest(), c.buildRegisters(), c.makePKI(s.Nodes)); err != nil {
 		return err
 	}
 	p.say("network")
