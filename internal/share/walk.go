@@ -87,7 +87,7 @@ func (s *Share) walkFolder(ctx context.Context, folder string, passage func(stri
 		}
 	}
 	for some := range slices.Chunk(shown, recordsAtOnce) {
-		entries, err := do(ctx, s, "look at "+quote(folder), nil, func(t *tree) (entries []Entry, err error) {
+		entries, err := do(ctx, s, "read what is in "+quote(folder), nil, func(t *tree) (entries []Entry, err error) {
 			for _, l := range some {
 				if e, there := l.look(t); there {
 					entries = append(entries, e)
