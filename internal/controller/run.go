@@ -174,15 +174,9 @@ func (r *runner) halt(ctx context.Context, stop context.CancelFunc, reason error
 	stop()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSteps)
 	defer cancel()
-	var group sync.WaitGroup
-	for _, s := range r.shares {
-		group.Go(func() {
-			if err := s.Close(last); err != nil {
-				klog.FromContext(ctx).Error(err, "Ending with operations that have not come back")
-			}
-		})
+	if err := r.closeShares(last); err != nil {
+		klog.FromContext(ctx).Error(err, "Ending with operations that have not come back")
 	}
-	group.Wait()
 	return reason
 }
 
@@ -191,10 +185,17 @@ func (r *runner) drain(ctx context.Context) error {
 	klog.FromContext(ctx).Info("Stopping; finishing what is in flight")
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.DrainTimeout)
 	defer cancel()
-	problems := []error{r.gate.drain(last)}
-	for _, s := range r.shares {
-		problems = append(problems, s.Close(last))
+	return errors.Join(r.gate.drain(last), r.closeShares(last))
+}
+
+// closeShares closes all of them at once: each waits for its own operations.
+func (r *runner) closeShares(ctx context.Context) error {
+	problems := make([]error, len(r.shares))
+	var group sync.WaitGroup
+	for i, s := range r.shares {
+		group.Go(func() { problems[i] = s.Close(ctx) })
 	}
+	group.Wait()
 	return errors.Join(problems...)
 }
 
