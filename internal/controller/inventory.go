@@ -25,16 +25,16 @@ func Inventory(ctx context.Context, c Config) ([]inventory.Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	system, err := connections.main.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
+	cluster, err := connections.identity(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the identity of the cluster from namespace %s: %w", metav1.NamespaceSystem, err)
+		return nil, err
 	}
 	volumes := func(ctx context.Context) ([]*v1.PersistentVolume, error) { return listVolumes(ctx, connections.main) }
 	var all []inventory.Item
 	var problems []error
 	for _, location := range c.Shares {
 		s := share.New(location, share.Options{Timeout: c.OperationTimeout, Places: 1})
-		items, err := inventory.Take(ctx, s, string(system.UID), volumes)
+		items, err := inventory.Take(ctx, s, cluster, volumes)
 		all = append(all, items...)
 		problems = append(problems, err, s.Close(ctx))
 	}

@@ -92,16 +92,21 @@ func (r *runner) awaitAPI(ctx context.Context) error {
 	return nil // it can be used, or ctx has ended
 }
 
-func (r *runner) greet(ctx context.Context) error {
+func (r *runner) greet(ctx context.Context) (err error) {
 	if err := checkAccess(ctx, r.main, r.Config); err != nil {
 		return err
 	}
-	system, err := r.main.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
+	r.cluster, err = r.identity(ctx)
+	return err
+}
+
+// identity is what tells the cluster from all others.
+func (c clients) identity(ctx context.Context) (string, error) {
+	system, err := c.main.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
 	if err != nil {
-		return fmt.Errorf("read the identity of the cluster from namespace %s: %w", metav1.NamespaceSystem, err)
+		return "", fmt.Errorf("read the identity of the cluster from namespace %s: %w", metav1.NamespaceSystem, err)
 	}
-	r.cluster = string(system.UID)
-	return nil
+	return string(system.UID), nil
 }
 
 // prepare waits until the API server can be used, and connects what does the
