@@ -6,15 +6,15 @@ import (
 	"fmt"
 
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/pager"
 
 	"github.com/nfs-provisioner/nfs-provisioner/internal/inventory"
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
 )
-
-// volumesAtOnce is how many volumes are asked for with one request.
-const volumesAtOnce = 500
 
 // Inventory lists what is on the shares, and the volumes that should be there.
 // It needs the shares, the kubeconfig and the operation timeout of c, and no
@@ -41,19 +41,24 @@ func Inventory(ctx context.Context, c Config) ([]inventory.Item, error) {
 	return all, errors.Join(problems...)
 }
 
+// listVolumes asks for volumes a page at a time. Should the pages expire meanwhile,
+// it asks for all at once.
 func listVolumes(ctx context.Context, client kubernetes.Interface) ([]*v1.PersistentVolume, error) {
-	var all []*v1.PersistentVolume
-	options := metav1.ListOptions{Limit: volumesAtOnce}
-	for {
-		list, err := client.CoreV1().PersistentVolumes().List(ctx, options)
-		if err != nil {
-			return nil, fmt.Errorf("list volumes: %w", err)
-		}
-		for i := range list.Items {
-			all = append(all, &list.Items[i])
-		}
-		if options.Continue = list.Continue; options.Continue == "" {
-			return all, nil
-		}
+	page := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return client.CoreV1().PersistentVolumes().List(ctx, options)
 	}
+	list, _, err := pager.New(page).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list volumes: %w", err)
+	}
+	var all []*v1.PersistentVolume
+	err = meta.EachListItem(list, func(o runtime.Object) error {
+		volume, ok := o.(*v1.PersistentVolume)
+		if !ok {
+			return fmt.Errorf("list volumes: the API server sent a %T", o)
+		}
+		all = append(all, volume)
+		return nil
+	})
+	return all, err
 }
