@@ -195,9 +195,8 @@ func (t *taking) addUnrecorded(i Item) {
 }
 
 func withVolume(i Item, volume *v1.PersistentVolume) Item {
-	i.Volume, i.Claim = volume.Name, ""
-	if ref := volume.Spec.ClaimRef; ref != nil {
-		i.Owner = share.Claim{Namespace: ref.Namespace, Name: ref.Name, UID: string(ref.UID)}
+	i.Volume, i.Owner = volume.Name, provision.ClaimOf(volume)
+	if volume.Spec.ClaimRef != nil {
 		i.Claim = i.Owner.String()
 	}
 	return i

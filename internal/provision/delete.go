@@ -31,9 +31,7 @@ func (p *Provisioner) Delete(ctx context.Context, volume *v1.PersistentVolume) e
 		return err
 	}
 	if policy != Retain {
-		if err := p.overlaps(on, data.Directory, volume.Name, volume.Annotations[AnnotationShared] == "true"); err != nil {
-			data.Contested = err
-		}
+		data.Contested = p.overlaps(on, data.Directory, volume.Name, volume.Annotations[AnnotationShared] == "true")
 	}
 	archived := share.Directory{}
 	switch policy {
@@ -97,7 +95,7 @@ func (p *Provisioner) locate(volume *v1.PersistentVolume) (*share.Share, share.V
 		}
 	}
 	data := share.Volume{
-		Name: volume.Name, Cluster: p.Cluster, Claim: claimOf(volume), Class: volume.Spec.StorageClassName,
+		Name: volume.Name, Cluster: p.Cluster, Claim: ClaimOf(volume), Class: volume.Spec.StorageClassName,
 		Directory: directory, Adopted: !recorded,
 	}
 	return on, data, nil

@@ -27,7 +27,7 @@ func (p *Provisioner) overlaps(on *share.Share, d share.Directory, except string
 		}
 		owned := &share.OwnedError{Directory: d.String(), Owned: place}
 		if len(place) <= len(d.String()) {
-			owned.Owner = share.Record{Volume: other.Name, State: share.Active, Claim: claimOf(other)}
+			owned.Owner = share.Record{Volume: other.Name, State: share.Active, Claim: ClaimOf(other)}
 		}
 		return owned
 	}
@@ -39,12 +39,4 @@ func (p *Provisioner) overlaps(on *share.Share, d share.Directory, except string
 func leaving(volume *v1.PersistentVolume) bool {
 	_, recorded := volume.Annotations[AnnotationDirectory]
 	return recorded && (volume.Status.Phase == v1.VolumeReleased || volume.Status.Phase == v1.VolumeFailed || volume.DeletionTimestamp != nil)
-}
-
-func claimOf(volume *v1.PersistentVolume) share.Claim {
-	ref := volume.Spec.ClaimRef
-	if ref == nil {
-		return share.Claim{}
-	}
-	return share.Claim{Namespace: ref.Namespace, Name: ref.Name, UID: string(ref.UID)}
 }

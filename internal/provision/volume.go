@@ -68,3 +68,13 @@ func (p *plan) volume(class *storagev1.StorageClass, claim *v1.PersistentVolumeC
 		},
 	}
 }
+
+// ClaimOf is the claim that a volume is bound to, or was; the zero value if it
+// never was to any.
+func ClaimOf(volume *v1.PersistentVolume) share.Claim {
+	ref := volume.Spec.ClaimRef
+	if ref == nil {
+		return share.Claim{}
+	}
+	return share.Claim{Namespace: ref.Namespace, Name: ref.Name, UID: string(ref.UID)}
+}
