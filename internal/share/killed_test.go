@@ -62,7 +62,7 @@ func deeds(t *testing.T) map[string]deed {
 		return func(t *testing.T, s *Share) error { _, err := s.Make(t.Context(), r, o); return err }
 	}
 	remove := func(v Volume) func(*testing.T, *Share) error {
-		return func(t *testing.T, s *Share) error { return removeAll(t, s, v) }
+		return func(t *testing.T, s *Share) error { return removedVolume(t, s, v) }
 	}
 	archive := func(v Volume) func(*testing.T, *Share) error {
 		return func(t *testing.T, s *Share) error { _, err := s.Archive(t.Context(), v); return err }
@@ -100,7 +100,7 @@ func deeds(t *testing.T) map[string]deed {
 		"abandon what came back":        {func(t *testing.T, s *Share) { kept(t, s); mustMake(t, s, next, open777) }, abandon(next)},
 		"abandon what was there":        {func(t *testing.T, s *Share) { existing(t, s); mustMake(t, s, r, MakeOptions{AllowExisting: true}) }, abandon(r)},
 		"sweep": {
-			func(t *testing.T, s *Share) { made(r, open777)(t, s); must(t, removeAll(t, s, volume(r))) },
+			func(t *testing.T, s *Share) { made(r, open777)(t, s); must(t, removed(t, s, r)) },
 			func(t *testing.T, s *Share) error {
 				_, err := s.Sweep(t.Context(), r.Cluster, func(string) bool { return false })
 				return err
@@ -113,15 +113,6 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
-	}
-}
-
-// removeAll removes a volume to the end.
-func removeAll(t *testing.T, s *Share, v Volume) error {
-	for {
-		if err := s.Remove(t.Context(), v); !errors.Is(err, ErrRemoving) {
-			return err
-		}
 	}
 }
 

@@ -20,7 +20,7 @@ func TestADeepTreeIsRemovedWithFewFilesOpen(t *testing.T) {
 		r := record(t, "pv-1", "a", "db")
 		mustMake(t, s, r, open777)
 		deepen(t, filepath.Join(s.Mount, "db"), 1_000)
-		must(t, removeAll(t, s, volume(r)))
+		must(t, removed(t, s, r))
 		expectAbsent(t, s, trashFolder+"/pv-1")
 	})
 }

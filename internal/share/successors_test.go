@@ -74,7 +74,7 @@ func TestWhatADeadMakeBeganIsTakenBackForAClaimThatVanished(t *testing.T) {
 func TestWhoeverGetsThePathOfADyingVolumeKeepsHisData(t *testing.T) {
 	r := record(t, "pv-1", "a", "team/db")
 	ends := map[string]func(*testing.T, *Share) error{
-		"remove":  func(t *testing.T, s *Share) error { return removeAll(t, s, volume(r)) },
+		"remove":  func(t *testing.T, s *Share) error { return removed(t, s, r) },
 		"archive": func(t *testing.T, s *Share) error { _, err := s.Archive(t.Context(), volume(r)); return err },
 		"retain":  func(t *testing.T, s *Share) error { return s.Retain(t.Context(), volume(r)) },
 	}
