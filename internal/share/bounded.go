@@ -19,6 +19,9 @@ import (
 // the other. Once an operation has outlived its deadline the share is suspect:
 // until any operation comes back only one at a time is let through, and the
 // others fail at once.
+//
+// An operation is called by what it does and to what. Its first word, one of
+// Operations, is what it is measured as.
 func do[T any](ctx context.Context, s *Share, operation string, keys []string, f func(*tree) (T, error)) (T, error) {
 	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
@@ -27,6 +30,7 @@ func do[T any](ctx context.Context, s *Share, operation string, keys []string, f
 		if cause := ctx.Err(); cause != nil {
 			err = cause
 		}
+		s.failed(err)
 		return none, s.fail(operation, err)
 	}
 
@@ -35,12 +39,15 @@ func do[T any](ctx context.Context, s *Share, operation string, keys []string, f
 		err   error
 	}
 	done := make(chan outcome, 1)
+	began := time.Now()
 	go func() {
 		var o outcome
 		defer func() {
 			if problem := recover(); problem != nil {
 				o.err = fmt.Errorf("internal error: %v\n%s", problem, debug.Stack())
+				s.failed(o.err)
 			}
+			s.options.Observer.Returned(verb(operation), time.Since(began))
 			s.leave(keys)
 			o.err = s.fail(operation, o.err)
 			done <- o
@@ -59,6 +66,7 @@ func do[T any](ctx context.Context, s *Share, operation string, keys []string, f
 			return none, s.fail(operation, cause)
 		}
 		err := s.fail(operation, fmt.Errorf("%w within %v", ErrTimeout, s.options.Timeout))
+		s.failed(err)
 		s.suspect(err)
 		return none, err
 	}

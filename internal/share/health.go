@@ -21,13 +21,23 @@ type Health struct {
 	// InUse of Places are taken by operations; Stuck of them have outlived their
 	// deadline.
 	InUse, Places, Stuck int
+	// Space is what the last Check that was answered saw, the zero value before.
+	Space Space
+}
+
+// Space is how much a share has room for, as its server tells it. Shares on one
+// file system of the server tell of the same space.
+type Space struct {
+	Size, Free         uint64    // bytes; what is free to users that are not root
+	Inodes, FreeInodes uint64    // 0 where the server does not tell
+	At                 time.Time // when it was so
 }
 
 // Health tells how the share fares. It does not touch it.
 func (s *Share) Health() Health {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Health{Fault: s.fault, Since: s.since, InUse: s.inside, Places: s.options.Places, Stuck: s.stuck}
+	return Health{Fault: s.fault, Since: s.since, InUse: s.inside, Places: s.options.Places, Stuck: s.stuck, Space: s.space}
 }
 
 // Check says whether the mount is there, is a directory, and may be written
@@ -46,6 +56,7 @@ func (s *Share) Check(ctx context.Context) error {
 		if err := unix.Fstatfs(int(f.Fd()), &space); err != nil {
 			return struct{}{}, fmt.Errorf("ask the server for the space on %s: %w", s.Mount, err)
 		}
+		s.saw(&space)
 		const writeAndSearch = 0o3 // W_OK|X_OK of access(2)
 		if err := syscall.Access(s.Mount, writeAndSearch); err != nil {
 			return struct{}{}, fmt.Errorf("%w: uid %d may not write to %s: %w", ErrUnfit, os.Geteuid(), s.Mount, err)
@@ -55,13 +66,15 @@ func (s *Share) Check(ctx context.Context) error {
 	return err
 }
 
-// faults are the errors that say something about a share and not about one of
-// its directories.
-var faults = []error{
-	ErrTimeout, ErrUnfit,
-	syscall.ESTALE, syscall.EIO, syscall.EREMOTEIO, syscall.ENOTCONN, syscall.ECONNREFUSED, syscall.ECONNRESET,
-	syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ETIMEDOUT,
-	syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT,
+// saw remembers what the server has told of its space.
+func (s *Share) saw(told *unix.Statfs_t) {
+	unit := uint64(told.Frsize)
+	space := Space{
+		Size: told.Blocks * unit, Free: told.Bavail * unit, Inodes: told.Files, FreeInodes: told.Ffree, At: time.Now(),
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.space = space
 }
 
 // judge remembers what the outcome of an operation says about the share, and
@@ -69,11 +82,8 @@ var faults = []error{
 // stale.
 func (s *Share) judge(err error) {
 	var fault error
-	for _, f := range faults {
-		if errors.Is(err, f) {
-			fault = err
-			break
-		}
+	if s.failed(err) {
+		fault = err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

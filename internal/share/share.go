@@ -34,6 +34,8 @@ type Options struct {
 	// error stops the operation. It is how a process that lost its leadership
 	// while it was stopped learns of it.
 	Fence func() error
+	// Observer is told what operations do.
+	Observer Observer
 }
 
 // A Share is one NFS export, ready for use by many goroutines.
@@ -51,9 +53,10 @@ type Share struct {
 	mount    *mount
 	stale    bool
 	closed   bool
-	inside   int                 // operations that hold a place
-	fault    error               // what the last operation said about the share, nil if it was well
-	since    time.Time           // when fault came or went
+	inside   int       // operations that hold a place
+	fault    error     // what the last operation said about the share, nil if it was well
+	since    time.Time // when fault came or went
+	space    Space
 	waiting  int                 // calls of Remove that wait for the trash
 	stuck    int                 // of them, those that were there when the share fell silent
 	heard    time.Time           // when an operation came back last, or began when none was inside
@@ -68,6 +71,7 @@ func New(location Location, options Options) *Share {
 	if options.Fence == nil {
 		options.Fence = func() error { return nil }
 	}
+	options.Observer = options.Observer.complete()
 	stop, cancel := context.WithCancelCause(context.Background())
 	return &Share{
 		Location: location,
