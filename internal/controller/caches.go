@@ -76,6 +76,13 @@ func (c *caches) volume(name string) bool {
 	return found || err != nil
 }
 
+// waits says whether a claim is in the cache and has no volume.
+func (c *caches) waits(claim *v1.PersistentVolumeClaim) bool {
+	object, found, err := c.claims.GetStore().GetByKey(claim.Namespace + "/" + claim.Name)
+	now, ok := object.(*v1.PersistentVolumeClaim)
+	return err != nil || found && ok && now.UID == claim.UID && now.Spec.VolumeName == ""
+}
+
 func (c *caches) synced() bool {
 	return c.claims.HasSynced() && c.volumes.HasSynced() && c.classes.HasSynced()
 }

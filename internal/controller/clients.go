@@ -16,6 +16,8 @@ import (
 type clients struct {
 	main  kubernetes.Interface // its events go through a client of their own
 	lease kubernetes.Interface
+	// contact sees the requests of all of them.
+	contact *contact
 }
 
 func newClients(c Config) (clients, error) {
@@ -27,6 +29,8 @@ func newClients(c Config) (clients, error) {
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 	config.QPS, config.Burst = c.QPS, c.Burst
+	seen := &contact{}
+	config.Wrap(seen.watch)
 
 	main, err := kubernetes.NewForConfig(config)
 	if err != nil {
@@ -43,7 +47,7 @@ func newClients(c Config) (clients, error) {
 	if err != nil {
 		return clients{}, fmt.Errorf("make the API client for the lease: %w", err)
 	}
-	return clients{main: separateEvents{main, events}, lease: lease}, nil
+	return clients{main: separateEvents{main, events}, lease: lease, contact: seen}, nil
 }
 
 func apiConfig(kubeconfig string) (*rest.Config, error) {

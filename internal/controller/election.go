@@ -30,6 +30,7 @@ type election struct {
 	renewed atomic.Pointer[time.Time] // when the last renewal that succeeded was asked for
 	started chan struct{}             // closed when this process has become the leader
 	usurped chan struct{}             // closed when another one has after that
+	turns   pulse                     // of campaigning and of renewing
 }
 
 func newElection(client kubernetes.Interface, c Config) (*election, error) {
@@ -47,6 +48,7 @@ func newElection(client kubernetes.Interface, c Config) (*election, error) {
 				Client:     client.CoordinationV1(),
 				LockConfig: resourcelock.ResourceLockConfig{Identity: identity},
 			},
+			asks:    e.turns.beat,
 			seen:    e.holderSeen,
 			renewed: func(asked time.Time) { e.renewed.Store(&asked) },
 		},
@@ -82,6 +84,7 @@ func (e *election) holderSeen(holder, self string) {
 // would think that it had just renewed a lease that ran out long ago.
 type watchedLock struct {
 	resourcelock.Interface
+	asks    func()
 	seen    func(holder, self string)
 	renewed func(asked time.Time)
 }
@@ -95,6 +98,7 @@ func (l watchedLock) Update(ctx context.Context, r resourcelock.LeaderElectionRe
 }
 
 func (l watchedLock) write(r resourcelock.LeaderElectionRecord, request func() error) error {
+	l.asks()
 	asked := time.Now()
 	err := request()
 	if err == nil && r.HolderIdentity == l.Identity() {
@@ -104,6 +108,7 @@ func (l watchedLock) write(r resourcelock.LeaderElectionRecord, request func() e
 }
 
 func (l watchedLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	l.asks()
 	record, raw, err := l.Interface.Get(ctx)
 	if err == nil {
 		l.seen(record.HolderIdentity, l.Identity())
@@ -114,6 +119,7 @@ func (l watchedLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecor
 // run campaigns until ctx ends, and then releases the lease, or until the
 // lease is lost.
 func (e *election) run(ctx context.Context) error {
+	defer e.turns.stop()
 	e.elector.Run(ctx)
 	if ctx.Err() == nil {
 		return ErrLeaseLost
@@ -137,5 +143,18 @@ func (e *election) fence() error {
 }
 
 // healthy fails when this process leads but its lease has not been renewed for
-// so long that it should have ended by itself.
-func (e *election) healthy() error { return e.elector.Check(e.config.LeaseDuration) }
+// so long that it should have ended by itself, and when it does not even try to
+// get or to renew it.
+func (e *election) healthy() (string, error) {
+	if err := e.elector.Check(e.config.LeaseDuration); err != nil {
+		return "", err
+	}
+	turned, err := e.turns.check(2 * e.config.LeaseDuration)
+	if err != nil {
+		return "", fmt.Errorf("nobody tries to get or to renew it: %w", err)
+	}
+	if renewed := e.renewed.Load(); renewed != nil && e.leading.Load() {
+		return fmt.Sprintf("this process leads; renewed %v ago", round(time.Since(*renewed))), nil
+	}
+	return "this process does not lead; trying: " + turned, nil
+}

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -123,8 +124,13 @@ func TestOnlyTheLeaderPassesTheFence(t *testing.T) {
 		// Much later, the lease having been renewed all the time.
 		time.Sleep(10 * valid().LeaseDuration)
 		synctest.Wait()
-		if err := errors.Join(first.fence(), first.healthy(), second.healthy()); err != nil {
+		if err := first.fence(); err != nil {
 			t.Error(err)
+		}
+		for e, word := range map[*election]string{first.election: "this process leads", second.election: "does not lead"} {
+			if detail, err := e.healthy(); err != nil || !strings.Contains(detail, word) {
+				t.Errorf("health is %q, %v; want %q", detail, err, word)
+			}
 		}
 		first.stop()
 		second.stop()
@@ -250,6 +256,33 @@ func TestALeaderThatIsUsurpedStopsAtOnce(t *testing.T) {
 		e.stop()
 		if err := <-e.ended; err != nil {
 			t.Errorf("the campaign ended with %v", err)
+		}
+	})
+}
+
+func TestACandidateIsHealthyWhileItTries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := newLeaseServer()
+		leader, e := campaign(t, client), campaign(t, client)
+		leader.stop()
+		client.away.Store(true)
+		time.Sleep(10 * valid().LeaseDuration)
+		if _, err := e.healthy(); err != nil {
+			t.Errorf("while the API server is away: %v", err)
+		}
+		block := make(chan struct{})
+		client.silent.Store(&block)
+		time.Sleep(3 * valid().LeaseDuration)
+		_, err := e.healthy()
+		expectWords(t, err, "nobody tries", "it last turned")
+		client.silent.Store(nil)
+		close(block)
+		e.stop()
+		if err := <-e.ended; err != nil {
+			t.Error(err)
+		}
+		if _, err := e.healthy(); err != nil {
+			t.Errorf("after an orderly end: %v", err)
 		}
 	})
 }

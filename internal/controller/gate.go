@@ -19,6 +19,7 @@ import (
 type gate struct {
 	*provision.Provisioner
 	exists func(volume string) bool // in the cache of volumes
+	work   *work
 
 	mu       sync.Mutex
 	shut     bool
@@ -32,8 +33,8 @@ var (
 	_ lib.DeletionGuard    = (*gate)(nil)
 )
 
-func newGate(p *provision.Provisioner, exists func(volume string) bool) *gate {
-	return &gate{Provisioner: p, exists: exists, inFlight: map[string]struct{}{}, idle: make(chan struct{})}
+func newGate(p *provision.Provisioner, exists func(volume string) bool, w *work) *gate {
+	return &gate{Provisioner: p, exists: exists, work: w, inFlight: map[string]struct{}{}, idle: make(chan struct{})}
 }
 
 // ShouldProvision says no once the gate is shut, before the library tells the
@@ -47,7 +48,9 @@ func (g *gate) Provision(ctx context.Context, o lib.ProvisionOptions) (*v1.Persi
 	if !g.enter(o.PVName) {
 		return nil, lib.ProvisioningNoChange, errShut()
 	}
+	g.work.begin()
 	volume, state, err := g.Provisioner.Provision(ctx, o)
+	g.work.provisioned(o.PVName, o.PVC, err)
 	return volume, state, g.ended(err, o.PVName, g.exists(o.PVName))
 }
 
@@ -55,7 +58,9 @@ func (g *gate) Delete(ctx context.Context, volume *v1.PersistentVolume) error {
 	if !g.enter(volume.Name) {
 		return errShut()
 	}
+	g.work.begin()
 	err := g.Provisioner.Delete(ctx, volume)
+	g.work.deleted(volume.Name, err, g.exists)
 	return g.ended(err, volume.Name, !g.exists(volume.Name))
 }
 
@@ -103,6 +108,13 @@ func (g *gate) settle() {
 	default:
 		close(g.idle)
 	}
+}
+
+// passing counts what is in flight.
+func (g *gate) passing() float64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return float64(len(g.inFlight))
 }
 
 // drain shuts the gate and waits for what is in flight, at most until ctx ends.

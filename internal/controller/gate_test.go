@@ -27,7 +27,7 @@ func draining(t *testing.T, g *gate, timeout time.Duration) <-chan error {
 }
 
 func TestAGateWithNothingInFlightDrainsAtOnce(t *testing.T) {
-	g := newGate(nil, func(string) bool { return false })
+	g := newGate(nil, func(string) bool { return false }, &work{})
 	for range 2 {
 		if err := g.drain(t.Context()); err != nil {
 			t.Error(err)
@@ -37,7 +37,7 @@ func TestAGateWithNothingInFlightDrainsAtOnce(t *testing.T) {
 
 func TestDrainWaitsForEachVolumeInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(nil, func(string) bool { return false })
+		g := newGate(nil, func(string) bool { return false }, &work{})
 		for _, volume := range []string{"pv-1", "pv-2", "pv-1"} {
 			if !g.enter(volume) {
 				t.Fatal("the gate is shut")
@@ -61,7 +61,7 @@ func TestDrainWaitsForEachVolumeInFlight(t *testing.T) {
 
 func TestDrainGivesUpAndCountsWhatIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(nil, func(string) bool { return false })
+		g := newGate(nil, func(string) bool { return false }, &work{})
 		g.enter("pv-1")
 		g.enter("pv-2")
 		err := <-draining(t, g, time.Minute)
@@ -75,7 +75,7 @@ func TestDrainGivesUpAndCountsWhatIsLeft(t *testing.T) {
 }
 
 func TestAShutGateLetsNothingIn(t *testing.T) {
-	g := newGate(nil, func(string) bool { return false })
+	g := newGate(nil, func(string) bool { return false }, &work{})
 	claim, volume := &v1.PersistentVolumeClaim{}, &v1.PersistentVolume{}
 	if !g.ShouldProvision(t.Context(), claim) || !g.ShouldDelete(t.Context(), volume) {
 		t.Error("a gate is shut from the beginning")
@@ -105,7 +105,7 @@ func TestWhatTheCacheHasSeenEndIsNotInFlight(t *testing.T) {
 		held   bool
 	}{"deleted, and gone from the cache": {false, false}, "deleted, and still in the cache": {true, true}} {
 		t.Run(name, func(t *testing.T) {
-			g := newGate(provision.New(provision.Config{}), func(string) bool { return c.exists })
+			g := newGate(provision.New(provision.Config{}), func(string) bool { return c.exists }, &work{})
 			g.enter("pv-1")
 			if err := g.ended(nil, "pv-1", !g.exists("pv-1")); err != nil {
 				t.Fatal(err)

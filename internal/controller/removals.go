@@ -21,6 +21,9 @@ const (
 	progressPeriod = 10 * time.Second // between two notes of progress on one volume
 )
 
+// annotateTimeout is how long one note may take.
+const annotateTimeout = 10 * time.Second
+
 // following is what has been told of one removal.
 type following struct {
 	began time.Time
@@ -31,23 +34,25 @@ type following struct {
 // follow tells on each volume how far the removal of its data is, and when it
 // has ended, until ctx ends. That the volume changes also makes the library
 // look at it again, which fetches the outcome.
-func (r *runner) follow(ctx context.Context, on *share.Share) {
+func (r *runner) follow(ctx context.Context, on *share.Share, turns *pulse) {
 	tick := time.NewTicker(followPeriod)
 	defer tick.Stop()
+	defer turns.stop()
 	told := map[string]following{}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			told = r.note(ctx, on, told, now)
+			told = r.note(ctx, on, told, now, turns)
 		}
 	}
 }
 
 // note returns what has been told by now, of removals that still run.
-func (r *runner) note(ctx context.Context, on *share.Share, told map[string]following, now time.Time) map[string]following {
+func (r *runner) note(ctx context.Context, on *share.Share, told map[string]following, now time.Time, turns *pulse) map[string]following {
 	next := map[string]following{}
+	turns.beat()
 	for _, removal := range on.Removals() {
 		was, known := told[removal.Volume]
 		if !known || was.began != removal.Began {
@@ -57,7 +62,9 @@ func (r *runner) note(ctx context.Context, on *share.Share, told map[string]foll
 		if was.ended || !removal.Ended && now.Sub(was.noted) < progressPeriod || !r.caches.volume(removal.Volume) {
 			continue
 		}
-		if err := r.annotate(ctx, removal); err != nil {
+		err := r.annotate(ctx, removal)
+		turns.beat()
+		if err != nil {
 			klog.FromContext(ctx).Error(err, "The progress of a removal is not on its volume", "volume", removal.Volume)
 			continue
 		}
@@ -67,6 +74,8 @@ func (r *runner) note(ctx context.Context, on *share.Share, told map[string]foll
 }
 
 func (r *runner) annotate(ctx context.Context, removal share.Removal) error {
+	ctx, cancel := context.WithTimeout(ctx, annotateTimeout)
+	defer cancel()
 	progress := fmt.Sprintf("%d files and folders removed since %s", removal.Removed, removal.Began.UTC().Format(time.RFC3339))
 	if removal.Ended {
 		progress += "; ended " + time.Now().UTC().Format(time.RFC3339)

@@ -11,42 +11,20 @@ import (
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
 )
 
-// checkPeriod is how often the leader asks each share whether it is well.
-const checkPeriod = 15 * time.Second
-
 // rounds looks after one share until ctx ends: at once, and then once every
 // InventoryInterval, the leader lists what is there, finishes what a crash left
 // undone, and removes archives that are older than they were to be kept.
 func (r *runner) rounds(ctx context.Context, on *share.Share) {
-	next, check := time.NewTicker(r.InventoryInterval), time.NewTicker(checkPeriod)
+	next := time.NewTicker(r.InventoryInterval)
 	defer next.Stop()
-	defer check.Stop()
-	r.round(ctx, on)
-	var before error
 	for {
+		r.round(ctx, on)
 		select {
 		case <-ctx.Done():
 			return
 		case <-next.C:
-			r.round(ctx, on)
-		case <-check.C:
-			before = r.check(ctx, on, before)
 		}
 	}
-}
-
-// check says when a share falls ill, and when it is well again.
-func (r *runner) check(ctx context.Context, on *share.Share, before error) error {
-	now := on.Check(ctx)
-	logger := klog.FromContext(ctx)
-	switch {
-	case ctx.Err() != nil:
-	case now != nil && before == nil:
-		logger.Error(now, "A share cannot be used; its claims and deletions wait", "share", on.Name)
-	case now == nil && before != nil:
-		logger.Info("The share can be used again", "share", on.Name)
-	}
-	return now
 }
 
 func (r *runner) round(ctx context.Context, on *share.Share) {
@@ -61,7 +39,7 @@ func (r *runner) round(ctx context.Context, on *share.Share) {
 		logger.Error(err, "The inventory is not complete")
 		return
 	}
-	r.metrics.took(on, items)
+	r.metrics.shares.took(on, items)
 	expirable := 0
 	for _, i := range items {
 		if ctx.Err() != nil {
@@ -81,7 +59,7 @@ func (r *runner) round(ctx context.Context, on *share.Share) {
 	if !r.ArchiveRetentionDryRun {
 		expirable = 0
 	}
-	r.metrics.expirable.WithLabelValues(on.Name).Set(float64(expirable))
+	r.metrics.shares.expirable.WithLabelValues(on.Name).Set(float64(expirable))
 }
 
 // reclaim takes back what a crash left, if that is certain, and says so.
@@ -92,7 +70,7 @@ func (r *runner) reclaim(ctx context.Context, on *share.Share, i inventory.Item)
 	case err != nil:
 		logger.Error(err, "What a crash left could not be taken back")
 	case reclaimed:
-		r.metrics.reclaimed.WithLabelValues(on.Name).Inc()
+		r.metrics.shares.reclaimed.WithLabelValues(on.Name).Inc()
 		logger.Info("Took back the empty directory of a volume that never came to be")
 	default:
 		logger.Info("A directory has no volume; it is left as it is")
@@ -111,7 +89,7 @@ func (r *runner) expire(ctx context.Context, on *share.Share, i inventory.Item) 
 	case err != nil:
 		logger.Error(err, "An archive that is older than it was to be kept could not be removed")
 	case expired:
-		r.metrics.expired.WithLabelValues(on.Name).Inc()
+		r.metrics.shares.expired.WithLabelValues(on.Name).Inc()
 		logger.Info("Removing an archive that is older than it was to be kept")
 	}
 }

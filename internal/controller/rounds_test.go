@@ -25,27 +25,31 @@ import (
 // rounding is a runner that makes rounds of one share.
 func rounding(t *testing.T, options share.Options, volumes ...*v1.PersistentVolume) (*runner, *share.Share) {
 	t.Helper()
-	options.Timeout, options.Places = time.Minute, 4
-	on := share.New(share.Location{Name: "first", Server: "nas", Path: "/export", Mount: t.TempDir()}, options)
-	t.Cleanup(func() {
-		if err := on.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
 	client := fake.NewClientset()
 	for _, v := range volumes {
 		if err := client.Tracker().Add(v); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r := &runner{Config: valid(), clients: clients{main: client}, caches: cachesOf(t, volumes...), shares: []*share.Share{on}, cluster: "cluster-1"}
-	var err error
-	if r.metrics, err = newMetrics("1.2.3", r.shares); err != nil {
+	r := &runner{Config: valid(), clients: clients{main: client}, caches: cachesOf(t, volumes...), cluster: "cluster-1"}
+	r.work = &work{waits: r.caches.waits}
+	if err := r.buildMetrics(); err != nil {
+		t.Fatal(err)
+	}
+	options.Timeout, options.Places, options.Observer = time.Minute, 4, r.metrics.shares.observer("first")
+	on := share.New(share.Location{Name: "first", Server: "nas", Path: "/export", Mount: t.TempDir()}, options)
+	t.Cleanup(func() {
+		if err := on.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	r.shares, r.loops = []*share.Share{on}, []*loops{{on: on}}
+	if err := r.metrics.register(shareCollector{r.shares, r.leads}); err != nil {
 		t.Fatal(err)
 	}
 	r.gate = newGate(provision.New(provision.Config{
 		Shares: r.shares, Cluster: r.cluster, Claim: r.liveClaim, Volume: r.liveVolume, Overlapping: r.caches.overlapping,
-	}), r.caches.volume)
+	}), r.caches.volume, r.work)
 	return r, on
 }
 
@@ -207,11 +211,11 @@ func TestTheProgressOfARemovalIsOnItsVolume(t *testing.T) {
 		return v.Annotations[provision.AnnotationRemoval]
 	}
 	began := on.Removals()[0].Began
-	told := r.note(t.Context(), on, nil, began.Add(progressPeriod-time.Second))
+	told := r.note(t.Context(), on, nil, began.Add(progressPeriod-time.Second), &r.loops[0].removals)
 	if text := says(); text != "" {
 		t.Errorf("too early: %q", text)
 	}
-	told = r.note(t.Context(), on, told, began.Add(progressPeriod))
+	told = r.note(t.Context(), on, told, began.Add(progressPeriod), &r.loops[0].removals)
 	if text := says(); !strings.Contains(text, "0 files and folders removed since") || strings.Contains(text, "ended") {
 		t.Errorf("on its way: %q", text)
 	}
@@ -219,11 +223,11 @@ func TestTheProgressOfARemovalIsOnItsVolume(t *testing.T) {
 	for !on.Removals()[0].Ended && t.Context().Err() == nil {
 		runtime.Gosched()
 	}
-	told = r.note(t.Context(), on, told, began.Add(progressPeriod+time.Second))
+	told = r.note(t.Context(), on, told, began.Add(progressPeriod+time.Second), &r.loops[0].removals)
 	if text := says(); !strings.Contains(text, "; ended ") {
 		t.Errorf("at its end: %q", text)
 	}
-	if told = r.note(t.Context(), on, told, began.Add(time.Hour)); !told["pv-1"].ended {
+	if told = r.note(t.Context(), on, told, began.Add(time.Hour), &r.loops[0].removals); !told["pv-1"].ended {
 		t.Error("the end is told again and again")
 	}
 }
@@ -242,7 +246,10 @@ func TestAShareThatFallsIllAndIsWellAgainIsTold(t *testing.T) {
 		t.Errorf("ill: %v, up %v", err, r.metric(t, "nfs_provisioner_share_up", "first"))
 	}
 	for _, c := range r.ready() {
-		if c.name == "share first" && (c.test() == nil || !c.informative) {
+		if c.name != "share first" {
+			continue
+		}
+		if _, err := c.test(); err == nil || !c.informative {
 			t.Error("the share's fault is not in /readyz, or fails it")
 		}
 	}

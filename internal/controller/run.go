@@ -29,25 +29,39 @@ func Run(ctx context.Context, c Config) error {
 	if err := r.build(ctx); err != nil {
 		return err
 	}
-	if c.ListenAddress != "" {
-		server, err := newServer(ctx, c.ListenAddress, r.live(), r.ready(), r.metrics.handler())
-		if err != nil {
-			return err
-		}
-		serving, stop := context.WithCancel(context.WithoutCancel(ctx))
-		var group sync.WaitGroup
+	servers, err := r.listen(ctx)
+	if err != nil {
+		return err
+	}
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var group sync.WaitGroup
+	for _, s := range servers {
 		group.Go(func() {
-			if err := server.run(serving); err != nil {
-				klog.FromContext(ctx).Error(err, "Health is not served any more")
+			if err := s.run(serving); err != nil {
+				klog.FromContext(ctx).Error(err, "Nothing is served there any more")
 			}
 		})
-		defer group.Wait()
-		defer stop()
 	}
+	defer group.Wait()
+	defer stop()
 	if err := r.prepare(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
 	return r.run(ctx)
+}
+
+// listen opens the listeners that the configuration asks for.
+func (r *runner) listen(ctx context.Context) (servers []*server, err error) {
+	add := func(s *server, err error) error {
+		if err == nil {
+			servers = append(servers, s)
+		}
+		return err
+	}
+	if r.ListenAddress != "" {
+		err = add(newServer(ctx, r.ListenAddress, r.live(), r.ready(), r.metrics.handler()))
+	}
+	return servers, err
 }
 
 // runner is one Run.
@@ -65,6 +79,8 @@ type runner struct {
 	gate    *gate
 	library *lib.ProvisionController
 	metrics *metrics
+	work    *work
+	loops   []*loops
 }
 
 // volumeShown: the API server has a volume that was in flight to it. One that
@@ -157,9 +173,10 @@ func (r *runner) serve(ctx context.Context) {
 		return
 	}
 	var group sync.WaitGroup
-	for _, s := range r.shares {
-		group.Go(func() { r.rounds(ctx, s) })
-		group.Go(func() { r.follow(ctx, s) })
+	for _, l := range r.loops {
+		group.Go(func() { r.rounds(ctx, l.on) })
+		group.Go(func() { r.watchOver(ctx, l.on, &l.checks) })
+		group.Go(func() { r.follow(ctx, l.on, &l.removals) })
 	}
 	r.library.Run(ctx)
 	group.Wait()
@@ -197,25 +214,4 @@ func (r *runner) closeShares(ctx context.Context) error {
 	}
 	group.Wait()
 	return errors.Join(problems...)
-}
-
-func (r *runner) live() []check {
-	if r.election == nil {
-		return nil
-	}
-	return []check{{name: "lease", test: r.election.healthy}}
-}
-
-func (r *runner) ready() []check {
-	checks := append(r.live(), check{name: "caches", test: func() error {
-		if !r.caches.synced() {
-			return errors.New("claims, volumes and classes have not all been read yet")
-		}
-		return nil
-	}})
-	for _, s := range r.shares {
-		// A pod that is taken out of service mends no NFS server.
-		checks = append(checks, check{name: "share " + s.Name, informative: true, test: func() error { return s.Health().Fault }})
-	}
-	return checks
 }

@@ -14,30 +14,38 @@ import (
 // A check is one line of what a health endpoint reports.
 type check struct {
 	name        string
-	test        func() error
+	test        func() (detail string, err error)
 	informative bool // its failure is told, and is none of the endpoint
 }
 
-// server serves /healthz, which says whether the process works, /readyz, which
-// says whether it can do its job, and /metrics. None of them asks a share; they
-// tell what its last operation has seen.
+// slowClient is how long a client may take for what it sends, and for what it
+// reads.
+const slowClient = 5 * time.Second
+
+// A server serves HTTP at one address.
 type server struct {
 	listener net.Listener
 	server   *http.Server
 }
 
+// newServer serves /healthz, which says whether the process works, /readyz,
+// which says whether it can do its job, and /metrics. None of them asks a share;
+// they tell what its last operation has seen.
 func newServer(ctx context.Context, address string, live, ready []check, metrics http.Handler) (*server, error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("--listen-address %q: %w", address, err)
-	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", answer(live))
 	mux.HandleFunc("GET /readyz", answer(ready))
 	mux.Handle("GET /metrics", metrics)
-	const slow = 5 * time.Second
-	return &server{listener, &http.Server{Handler: mux, ReadHeaderTimeout: slow, WriteTimeout: slow}}, nil
+	return listen(ctx, "--listen-address", address, &http.Server{Handler: mux, ReadHeaderTimeout: slowClient, WriteTimeout: slowClient})
+}
+
+func listen(ctx context.Context, flag, address string, s *http.Server) (*server, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s %q: %w", flag, address, err)
+	}
+	return &server{listener, s}, nil
 }
 
 // run serves until ctx ends.
@@ -46,7 +54,7 @@ func (h *server) run(ctx context.Context) error {
 	go func() { stopped <- h.server.Serve(h.listener) }()
 	select {
 	case err := <-stopped:
-		return fmt.Errorf("serve health on %s: %w", h.listener.Addr(), err)
+		return fmt.Errorf("serve %s: %w", h.listener.Addr(), err)
 	case <-ctx.Done():
 		err := h.server.Close()
 		if served := <-stopped; !errors.Is(served, http.ErrServerClosed) {
@@ -63,9 +71,11 @@ func answer(checks []check) http.HandlerFunc {
 		var lines string
 		failed := false
 		for _, c := range checks {
-			switch err := c.test(); {
-			case err == nil:
+			switch detail, err := c.test(); {
+			case err == nil && detail == "":
 				lines += fmt.Sprintf("[+]%s ok\n", c.name)
+			case err == nil:
+				lines += fmt.Sprintf("[+]%s ok: %s\n", c.name, detail)
 			case c.informative:
 				lines += fmt.Sprintf("[!]%s: %v\n", c.name, err)
 			default:

@@ -10,9 +10,10 @@ import (
 )
 
 func TestHealthAnswersInTheFormOfKubernetes(t *testing.T) {
-	good := check{name: "lease", test: func() error { return nil }}
-	bad := check{name: "caches", test: func() error { return errors.New("not read yet") }}
-	ill := check{name: "share a", informative: true, test: func() error { return errors.New("silent") }}
+	good := check{name: "lease", test: func() (string, error) { return "", nil }}
+	more := check{name: "work", test: func() (string, error) { return "2 calls are under way", nil }}
+	bad := check{name: "caches", test: func() (string, error) { return "", errors.New("not read yet") }}
+	ill := check{name: "share a", informative: true, test: func() (string, error) { return "", errors.New("silent") }}
 	for name, c := range map[string]struct {
 		checks []check
 		query  string
@@ -21,7 +22,7 @@ func TestHealthAnswersInTheFormOfKubernetes(t *testing.T) {
 	}{
 		"no checks":      {nil, "", http.StatusOK, "ok\n"},
 		"all well":       {[]check{good}, "", http.StatusOK, "ok\n"},
-		"all, verbose":   {[]check{good, good}, "?verbose", http.StatusOK, "[+]lease ok\n[+]lease ok\n"},
+		"all, verbose":   {[]check{good, more}, "?verbose", http.StatusOK, "[+]lease ok\n[+]work ok: 2 calls are under way\n"},
 		"a share is ill": {[]check{good, ill}, "", http.StatusOK, "ok\n"},
 		"ill, verbose":   {[]check{good, ill}, "?verbose", http.StatusOK, "[+]lease ok\n[!]share a: silent\n"},
 		"one fails":      {[]check{good, bad}, "", http.StatusServiceUnavailable, "[+]lease ok\n[-]caches failed: not read yet\n"},
@@ -38,8 +39,8 @@ func TestHealthAnswersInTheFormOfKubernetes(t *testing.T) {
 }
 
 func TestHealthIsServedUntilTheEnd(t *testing.T) {
-	fails := check{name: "caches", test: func() error { return errors.New("not yet") }}
-	m, err := newMetrics("1.2.3", nil)
+	fails := check{name: "caches", test: func() (string, error) { return "", errors.New("not yet") }}
+	m, err := newMetrics("1.2.3", nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
 	lib "sigs.k8s.io/sig-storage-lib-external-provisioner/v10/controller"
+	libmetrics "sigs.k8s.io/sig-storage-lib-external-provisioner/v10/controller/metrics"
 
 	"github.com/nfs-provisioner/nfs-provisioner/internal/provision"
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
@@ -53,12 +54,17 @@ func (r *runner) build(ctx context.Context) error {
 	if r.caches, err = newCaches(r.main); err != nil {
 		return fmt.Errorf("set up caches: %w", err)
 	}
+	r.work = &work{waits: r.caches.waits}
+	if err := r.buildMetrics(); err != nil {
+		return fmt.Errorf("set up metrics: %w", err)
+	}
 	var problems []error
 	for _, location := range r.Shares {
 		s := share.New(location, share.Options{
 			Timeout: r.OperationTimeout, Places: placesPerWorker * r.Workers, Fence: fence, Remember: remember,
+			Observer: r.metrics.shares.observer(location.Name),
 		})
-		r.shares = append(r.shares, s)
+		r.shares, r.loops = append(r.shares, s), append(r.loops, &loops{on: s})
 		err := s.Check(ctx)
 		if errors.Is(err, share.ErrTimeout) {
 			klog.FromContext(ctx).Error(err, "A share does not answer; its claims wait until it does")
@@ -66,10 +72,25 @@ func (r *runner) build(ctx context.Context) error {
 		}
 		problems = append(problems, err)
 	}
-	if r.metrics, err = newMetrics(r.Version, r.shares); err != nil {
-		problems = append(problems, fmt.Errorf("set up metrics: %w", err))
-	}
+	problems = append(problems, r.metrics.register(shareCollector{r.shares, r.leads}))
 	return errors.Join(problems...)
+}
+
+func (r *runner) buildMetrics() (err error) {
+	known := func(class string) bool { _, err := r.caches.class(class); return err == nil }
+	if r.metrics, err = newMetrics(r.Version, r.Shares, known); err != nil {
+		return err
+	}
+	return errors.Join(
+		r.metrics.ask("leader", "1 if this process does the work, 0 if it stands by.", func() float64 {
+			if r.leads() {
+				return 1
+			}
+			return 0
+		}),
+		r.metrics.ask("claims_failing", "Claims whose last attempt to get a volume failed, and that wait for the next.", r.work.claims.count),
+		r.metrics.ask("deletions_failing", "Deleted volumes whose last attempt to be removed failed, and that wait for the next.", r.work.deletions.count),
+	)
 }
 
 // awaitAPI waits for the API server, checks our permissions and learns which
@@ -122,7 +143,10 @@ func (r *runner) prepare(ctx context.Context) error {
 		Volume:      r.liveVolume,
 		Class:       r.caches.class,
 		Overlapping: r.caches.overlapping,
-	}), r.caches.volume)
+	}), r.caches.volume, r.work)
+	if err := r.metrics.ask("volumes_in_flight", "Volumes that are being made or deleted, until the API server has shown the result.", r.gate.passing); err != nil {
+		return fmt.Errorf("set up metrics: %w", err)
+	}
 	r.library = r.newLibrary(klog.FromContext(ctx))
 	if _, err := r.caches.volumes.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(o any) { r.volumeShown(o) },
@@ -150,6 +174,7 @@ func (r *runner) newLibrary(logger klog.Logger) *lib.ProvisionController {
 		lib.RateLimiter(workqueue.NewTypedItemExponentialFailureRateLimiter[any](firstRetry, lastRetry)),
 		lib.CreateProvisionedPVLimiter(workqueue.NewTypedItemExponentialFailureRateLimiter[any](firstRetry, lastRetry)),
 		lib.AddFinalizer(true),
+		lib.MetricsInstance(libmetrics.Metrics(r.metrics.library)),
 	)
 }
 
