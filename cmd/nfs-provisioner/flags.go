@@ -86,6 +86,7 @@ func flags(o *options) *pflag.FlagSet {
 	set.DurationVar(&c.DrainTimeout, "drain-timeout", drainTimeout, "how long work in flight may take to end after SIGTERM")
 
 	set.StringVar(&c.ListenAddress, "listen-address", ":8080", "address of /metrics, /healthz and /readyz; empty: none")
+	set.StringVar(&c.PprofAddress, "pprof-address", "", "address of /debug/pprof, such as localhost:6060, for profiles of this process; empty: none")
 
 	var verbosity flag.FlagSet
 	klog.InitFlags(&verbosity)

@@ -37,6 +37,7 @@ type Config struct {
 	ArchiveRetentionDryRun bool
 
 	ListenAddress string // of /metrics, /healthz and /readyz, "" for none
+	PprofAddress  string // of /debug/pprof, "" for none
 
 	LeaderElect    bool
 	LeaseNamespace string

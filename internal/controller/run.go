@@ -61,6 +61,9 @@ func (r *runner) listen(ctx context.Context) (servers []*server, err error) {
 	if r.ListenAddress != "" {
 		err = add(newServer(ctx, r.ListenAddress, r.live(), r.ready(), r.metrics.handler()))
 	}
+	if r.PprofAddress != "" {
+		err = errors.Join(err, add(newProfiler(ctx, r.PprofAddress)))
+	}
 	return servers, err
 }
 
