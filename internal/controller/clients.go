@@ -3,19 +3,23 @@ package controller
 import (
 	"fmt"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/nfs-provisioner/nfs-provisioner/internal/events"
 )
 
 // clients are the connections to the API server. Each has limits of its own,
 // so that neither a burst of claims nor one of events can keep the lease from
 // being renewed, or an event a claim from its volume.
 type clients struct {
-	main  kubernetes.Interface // its events go through a client of their own
-	lease kubernetes.Interface
+	main   kubernetes.Interface // its events go to the queue
+	events *events.Queue
+	lease  kubernetes.Interface
 	// contact sees the requests of all of them.
 	contact *contact
 }
@@ -36,7 +40,7 @@ func newClients(c Config) (clients, error) {
 	if err != nil {
 		return clients{}, fmt.Errorf("make the API client: %w", err)
 	}
-	events, err := kubernetes.NewForConfig(rest.CopyConfig(config))
+	forEvents, err := kubernetes.NewForConfig(rest.CopyConfig(config))
 	if err != nil {
 		return clients{}, fmt.Errorf("make the API client for events: %w", err)
 	}
@@ -47,7 +51,8 @@ func newClients(c Config) (clients, error) {
 	if err != nil {
 		return clients{}, fmt.Errorf("make the API client for the lease: %w", err)
 	}
-	return clients{main: separateEvents{main, events}, lease: lease, contact: seen}, nil
+	queue := events.New(forEvents.CoreV1().Events(metav1.NamespaceAll))
+	return clients{main: queuedEvents{main, queue}, events: queue, lease: lease, contact: seen}, nil
 }
 
 func apiConfig(kubeconfig string) (*rest.Config, error) {
@@ -65,22 +70,20 @@ func apiConfig(kubeconfig string) (*rest.Config, error) {
 	return config, nil
 }
 
-// separateEvents is a client whose events go through another one. The library
-// makes its event recorder from the client that it is given.
-type separateEvents struct {
+// queuedEvents is a client whose events go to a queue. The library makes its
+// event recorder from the client that it is given.
+type queuedEvents struct {
 	kubernetes.Interface
-	events kubernetes.Interface
+	queue *events.Queue
 }
 
-func (c separateEvents) CoreV1() typedcorev1.CoreV1Interface {
-	return separateEventsCore{c.Interface.CoreV1(), c.events.CoreV1()}
+func (c queuedEvents) CoreV1() typedcorev1.CoreV1Interface {
+	return queuedEventsCore{c.Interface.CoreV1(), c.queue}
 }
 
-type separateEventsCore struct {
+type queuedEventsCore struct {
 	typedcorev1.CoreV1Interface
-	events typedcorev1.EventsGetter
+	queue *events.Queue
 }
 
-func (c separateEventsCore) Events(namespace string) typedcorev1.EventInterface {
-	return c.events.Events(namespace)
-}
+func (c queuedEventsCore) Events(string) typedcorev1.EventInterface { return c.queue }

@@ -59,7 +59,7 @@ func startAgainst(t *testing.T, prepare func(*system), objects ...runtime.Object
 	prepare(s)
 	c := valid()
 	c.Shares = []share.Location{{Name: "first", Server: "nas", Path: "/export", Mount: s.mount}}
-	r := &runner{Config: c, clients: clients{main: s.client, lease: s.client}}
+	r := &runner{Config: c, clients: connected(s.client, s.client)}
 	ctx, cancel := context.WithCancel(context.Background())
 	if err := errors.Join(r.build(ctx), r.prepare(ctx)); err != nil {
 		t.Fatal(err)
@@ -259,7 +259,7 @@ func TestPrepareReportsEveryMountThatCannotBeUsed(t *testing.T) {
 		{Name: "first", Server: "nas", Path: "/a", Mount: "/does/not/exist"},
 		{Name: "second", Server: "nas", Path: "/b", Mount: "/nor/does/this"},
 	}
-	r := &runner{Config: c, clients: clients{main: client, lease: client}}
+	r := &runner{Config: c, clients: connected(client, client)}
 	expectWords(t, r.build(t.Context()), "first", "/does/not/exist", "second", "/nor/does/this")
 }
 
@@ -272,7 +272,7 @@ func TestTheLeaseIsNotReleasedWhileWorkIsInFlight(t *testing.T) {
 	c := valid()
 	c.Shares[0].Mount = t.TempDir()
 	c.DrainTimeout = 10 * time.Millisecond
-	r := &runner{Config: c, clients: clients{main: client.Clientset, lease: client}}
+	r := &runner{Config: c, clients: connected(client.Clientset, client)}
 	ctx, cancel := context.WithCancel(context.Background())
 	if err := errors.Join(r.build(ctx), r.prepare(ctx)); err != nil {
 		t.Fatal(err)

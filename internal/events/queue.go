@@ -1,0 +1,141 @@
+package events
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/util/flowcontrol"
+	"k8s.io/client-go/util/workqueue"
+)
+
+const (
+	// hold is how long news wait for later news of the same object.
+	hold = time.Second
+	// newsRate, in requests a second, is little beside what the API server can do
+	// for claims in the meantime.
+	newsRate = 20
+	// maxNews bounds the memory that waiting news take, at some 2 KiB each.
+	maxNews = 5000
+	// warners send warnings at once.
+	warners = 4
+)
+
+// Queue stands in for the client of the events of all namespaces. What is
+// created or patched through its methods for recorders is sent later, by Run;
+// all else goes straight to the client.
+type Queue struct {
+	typedcorev1.EventInterface
+
+	warnings, news workqueue.TypedRateLimitingInterface[string]
+	newsLimit      flowcontrol.RateLimiter
+
+	mu      sync.Mutex
+	pending map[string]message   // by namespace/name of the event
+	latest  map[types.UID]string // the pending news of an object
+}
+
+// A message is an event to be created or, with a patch, one to be changed.
+type message struct {
+	event *v1.Event
+	patch []byte
+}
+
+// New makes a queue before a client, which must be one for all namespaces.
+func New(client typedcorev1.EventInterface) *Queue {
+	retries := func() workqueue.TypedRateLimiter[string] {
+		return workqueue.NewTypedItemExponentialFailureRateLimiter[string](firstRetry, lastRetry)
+	}
+	return &Queue{
+		EventInterface: client,
+		warnings:       workqueue.NewTypedRateLimitingQueue(retries()),
+		news:           workqueue.NewTypedRateLimitingQueue(retries()),
+		newsLimit:      flowcontrol.NewTokenBucketRateLimiter(newsRate, newsRate),
+		pending:        map[string]message{},
+		latest:         map[types.UID]string{},
+	}
+}
+
+// CreateWithEventNamespace takes an event that is to be created.
+func (q *Queue) CreateWithEventNamespace(event *v1.Event) (*v1.Event, error) {
+	q.take(message{event: event})
+	return event, nil
+}
+
+// PatchWithEventNamespace takes an event that is to be changed. The event is
+// complete, for the case that there is none to be changed.
+func (q *Queue) PatchWithEventNamespace(event *v1.Event, patch []byte) (*v1.Event, error) {
+	q.take(message{event, patch})
+	return event, nil
+}
+
+// CreateWithEventNamespaceWithContext is CreateWithEventNamespace.
+func (q *Queue) CreateWithEventNamespaceWithContext(_ context.Context, event *v1.Event) (*v1.Event, error) {
+	return q.CreateWithEventNamespace(event)
+}
+
+// PatchWithEventNamespaceWithContext is PatchWithEventNamespace.
+func (q *Queue) PatchWithEventNamespaceWithContext(_ context.Context, event *v1.Event, patch []byte) (*v1.Event, error) {
+	return q.PatchWithEventNamespace(event, patch)
+}
+
+func (q *Queue) take(m message) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	name := key(m.event)
+	if before, ok := q.pending[name]; ok && before.patch == nil {
+		m.patch = nil // it is still to be created, as it is now
+	}
+	if m.event.Type != v1.EventTypeNormal {
+		q.pending[name] = m
+		q.warnings.Add(name)
+		return
+	}
+	about := m.event.InvolvedObject.UID
+	if before, ok := q.latest[about]; ok {
+		delete(q.pending, before)
+	} else if len(q.latest) >= maxNews {
+		return
+	}
+	q.latest[about] = name
+	q.pending[name] = m
+	q.news.AddAfter(name, hold)
+}
+
+// next gives what is pending under a name, to be sent now.
+func (q *Queue) next(name string) (message, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	m, ok := q.pending[name]
+	if ok {
+		q.drop(name, m)
+	}
+	return m, ok
+}
+
+// drop forgets a pending message.
+func (q *Queue) drop(name string, m message) {
+	delete(q.pending, name)
+	if about := m.event.InvolvedObject.UID; q.latest[about] == name {
+		delete(q.latest, about)
+	}
+}
+
+// putBack lets a message be sent again, unless later ones have come.
+func (q *Queue) putBack(name string, m message) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	later, ok := q.pending[name]
+	switch {
+	case !ok:
+		q.pending[name] = m
+	case m.patch == nil:
+		later.patch = nil
+		q.pending[name] = later
+	}
+}
+
+func key(event *v1.Event) string { return event.Namespace + "/" + event.Name }
