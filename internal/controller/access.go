@@ -23,9 +23,8 @@ type permission struct {
 func (c Config) permissions() []permission {
 	all := []permission{
 		{resource: "persistentvolumes", verbs: []string{"get", "list", "watch", "create", "patch", "delete"}},
-		{resource: "persistentvolumeclaims", verbs: []string{"get", "list", "watch", "update"}},
+		{resource: "persistentvolumeclaims", verbs: []string{"get", "list", "watch"}},
 		{group: "storage.k8s.io", resource: "storageclasses", verbs: []string{"list", "watch"}},
-		{resource: "nodes", verbs: []string{"get"}},
 		{resource: "namespaces", name: metav1.NamespaceSystem, verbs: []string{"get"}},
 		{resource: "events", verbs: []string{"create", "patch"}},
 	}

@@ -53,9 +53,9 @@ func TestCheckAccessNamesWhatIsMissing(t *testing.T) {
 		},
 		"two": {
 			func(a *authorizationv1.ResourceAttributes) bool {
-				return a.Resource == "events" || a.Resource == "nodes"
+				return a.Resource == "events" || a.Resource == "storageclasses"
 			},
-			[]string{"[create patch] events", "[get] nodes"},
+			[]string{"[create patch] events", "[list watch] storageclasses.storage.k8s.io"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -184,6 +184,22 @@ func TestAClaimGetsItsVolume(t *testing.T) {
 	}
 }
 
+func TestAClaimThatWaitedForItsPodGetsItsVolumeThoughTheNodeIsGone(t *testing.T) {
+	late := storagev1.VolumeBindingWaitForFirstConsumer
+	claim := claimOf("a")
+	claim.Spec.StorageClassName = new("late")
+	claim.Annotations["volume.kubernetes.io/selected-node"] = "gone"
+	s := start(t, claim, &storagev1.StorageClass{
+		ObjectMeta: metav1.ObjectMeta{Name: "late"}, Provisioner: valid().Provisioner, VolumeBindingMode: &late,
+	})
+	s.awaitVolume("pvc-uid-a")
+	for _, did := range s.client.Actions() {
+		if did.GetResource().Resource == "nodes" || did.Matches("update", "persistentvolumeclaims") {
+			t.Errorf("the program did %s %s", did.GetVerb(), did.GetResource().Resource)
+		}
+	}
+}
+
 func TestAClaimThatIsRefusedIsToldWhy(t *testing.T) {
 	claim := claimOf("a")
 	claim.Spec.DataSource = &v1.TypedLocalObjectReference{Kind: "PersistentVolumeClaim", Name: "other"}

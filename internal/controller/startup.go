@@ -169,6 +169,7 @@ func (r *runner) newLibrary(logger klog.Logger) *lib.ProvisionController {
 		lib.ClaimsInformer(r.caches.claims),
 		lib.VolumesInformer(watched{r.caches.volumes}),
 		lib.ClassesInformer(r.caches.classes),
+		lib.NodesLister(anyNode{}),
 		lib.FailedProvisionThreshold(0),
 		lib.FailedDeleteThreshold(0),
 		lib.RateLimiter(workqueue.NewTypedItemExponentialFailureRateLimiter[any](firstRetry, lastRetry)),

@@ -31,9 +31,8 @@ func TestRules(t *testing.T) {
 
 	want := strings.TrimSpace(`
 /persistentvolumes[]: get list watch create patch delete
-/persistentvolumeclaims[]: get list watch update
+/persistentvolumeclaims[]: get list watch
 storage.k8s.io/storageclasses[]: list watch
-/nodes[]: get
 /events[]: create patch
 /namespaces[kube-system]: get`)
 	if got := rules(all.one(t, "ClusterRole")); got != want {
