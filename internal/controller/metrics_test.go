@@ -63,7 +63,7 @@ func TestEveryMetricThatIsPromisedIsThere(t *testing.T) {
 		"nfs_provisioner_build_info", "nfs_provisioner_leader", "nfs_provisioner_claims_failing", "nfs_provisioner_deletions_failing",
 		"nfs_provisioner_share_up", "nfs_provisioner_share_operation_duration_seconds", "nfs_provisioner_share_errors_total",
 		"nfs_provisioner_share_places_in_use", "nfs_provisioner_share_size_bytes", "nfs_provisioner_share_free_bytes",
-		"nfs_provisioner_directories", "nfs_provisioner_directories_capacity_bytes", "nfs_provisioner_share_removals",
+		"nfs_provisioner_directories", "nfs_provisioner_directories_capacity_bytes", "nfs_provisioner_share_removals", "nfs_provisioner_share_removed_files_total",
 		"go_goroutines", "process_resident_memory_bytes",
 	} {
 		if families[name] == nil {
@@ -160,7 +160,7 @@ func TestOperationsAndErrorsAreCountedByKind(t *testing.T) {
 func TestMeasuringAllocatesNothing(t *testing.T) {
 	r, _ := rounding(t, share.Options{})
 	o := r.metrics.shares.observer("first")
-	if n := testing.AllocsPerRun(100, func() { o.Returned("make", time.Millisecond); o.Failed(share.KindFull) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { o.Returned("make", time.Millisecond); o.Failed(share.KindFull); o.Removed() }); n != 0 {
 		t.Errorf("%v allocations an operation", n)
 	}
 }

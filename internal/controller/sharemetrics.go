@@ -22,6 +22,7 @@ type shareMetrics struct {
 	reclaimed   *prometheus.CounterVec
 	expired     *prometheus.CounterVec
 	expirable   *prometheus.GaugeVec
+	removed     *prometheus.CounterVec
 }
 
 // operationBuckets are upper limits in seconds: a healthy server takes
@@ -48,6 +49,7 @@ func newShareMetrics(shares []share.Location) shareMetrics {
 		inventoried: gauge("inventory_timestamp_seconds", "When the leader's last inventory of a share was complete."),
 		reclaimed:   counter("reclaimed_directories_total", "Empty directories of volumes that never came to be, left by a crash and taken back."),
 		expired:     counter("expired_archives_total", "Archives that were removed because they were older than archiveRetention."),
+		removed:     counter("share_removed_files_total", "Files and folders of deleted volumes and of archives that were removed."),
 		expirable:   gauge("expirable_archives", "Archives that a dry run of archiveRetention would have removed."),
 	}
 	for _, s := range shares {
@@ -59,7 +61,7 @@ func newShareMetrics(shares []share.Location) shareMetrics {
 
 func (m shareMetrics) all() []prometheus.Collector {
 	return []prometheus.Collector{
-		m.operations, m.errors, m.volumes, m.promised, m.directories, m.capacity, m.inventoried, m.reclaimed, m.expired, m.expirable,
+		m.operations, m.errors, m.volumes, m.promised, m.directories, m.capacity, m.inventoried, m.reclaimed, m.expired, m.expirable, m.removed,
 	}
 }
 
@@ -84,6 +86,7 @@ func (m shareMetrics) observer(name string) share.Observer {
 				counter.Inc()
 			}
 		},
+		Removed: m.removed.WithLabelValues(name).Inc,
 	}
 }
 
@@ -126,7 +129,6 @@ var (
 	placesDesc     = shareDesc("share_places", "Operations on a share that may run at once.")
 	stuckDesc      = shareDesc("share_operations_stuck", "Operations on a share that have outlived their deadline and not come back.")
 	removalsDesc   = shareDesc("share_removals", "Deleted volumes whose data is being removed.")
-	removedDesc    = shareDesc("share_removed_files", "Files and folders that the removals under way have removed so far.")
 	sizeDesc       = shareDesc("share_size_bytes", "Size of a share's file system, as its server tells it.")
 	freeDesc       = shareDesc("share_free_bytes", "Space of a share's file system that is left to users that are not root.")
 	inodesDesc     = shareDesc("share_inodes", "Inodes of a share's file system, 0 where the server does not tell.")
@@ -140,7 +142,7 @@ func shareDesc(name, help string) *prometheus.Desc {
 // Describe lists what Collect gives.
 func (shareCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		upDesc, inUseDesc, placesDesc, stuckDesc, removalsDesc, removedDesc, sizeDesc, freeDesc, inodesDesc, freeInodesDesc,
+		upDesc, inUseDesc, placesDesc, stuckDesc, removalsDesc, sizeDesc, freeDesc, inodesDesc, freeInodesDesc,
 	} {
 		to <- d
 	}
@@ -156,10 +158,11 @@ func (c shareCollector) Collect(to chan<- prometheus.Metric) {
 		if health.Fault == nil {
 			up = 1
 		}
-		var removals, removed float64
+		removals := 0
 		for _, r := range s.Removals() {
-			removals++
-			removed += float64(r.Removed)
+			if !r.Ended {
+				removals++
+			}
 		}
 		show := func(desc *prometheus.Desc, value float64) {
 			to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, s.Name)
@@ -168,8 +171,7 @@ func (c shareCollector) Collect(to chan<- prometheus.Metric) {
 		show(inUseDesc, float64(health.InUse))
 		show(placesDesc, float64(health.Places))
 		show(stuckDesc, float64(health.Stuck))
-		show(removalsDesc, removals)
-		show(removedDesc, removed)
+		show(removalsDesc, float64(removals))
 		if space := health.Space; !space.At.IsZero() {
 			show(sizeDesc, float64(space.Size))
 			show(freeDesc, float64(space.Free))

@@ -38,6 +38,7 @@ type emptying struct {
 	busy    func() bool   // somebody waits for the share
 	narrow  chan struct{} // the one place that is left to the crew then
 	removed *atomic.Int64
+	observe func() // called with each that is removed
 	top     *os.File
 	first   os.FileInfo // the directory as it was found
 
@@ -46,9 +47,9 @@ type emptying struct {
 	problems map[string]error
 }
 
-func newEmptying(ctx context.Context, fence func() error, steps chan struct{}, busy func() bool, removed *atomic.Int64) *emptying {
+func newEmptying(ctx context.Context, fence func() error, steps chan struct{}, busy func() bool, removed *atomic.Int64, observe func()) *emptying {
 	return &emptying{
-		ctx: ctx, fence: fence, steps: steps, busy: busy, narrow: make(chan struct{}, 1), removed: removed,
+		ctx: ctx, fence: fence, steps: steps, busy: busy, narrow: make(chan struct{}, 1), removed: removed, observe: observe,
 		crew: make(chan struct{}, crewSize-1), problems: map[string]error{},
 	}
 }
@@ -200,6 +201,7 @@ func (e *emptying) counted(name string, err error) bool {
 	switch {
 	case err == nil:
 		e.removed.Add(1)
+		e.observe()
 		return true
 	case errors.Is(err, fs.ErrNotExist):
 		return true

@@ -19,6 +19,8 @@ type Observer struct {
 	// Failed: an operation, or a removal in the background, has ended with an
 	// error, or was given up.
 	Failed func(kind ErrorKind)
+	// Removed: one file or folder in the trash is gone.
+	Removed func()
 }
 
 // Operations are the verbs by which errors and an Observer tell operations.
@@ -36,6 +38,9 @@ func (o Observer) complete() Observer {
 	}
 	if o.Failed == nil {
 		o.Failed = func(ErrorKind) {}
+	}
+	if o.Removed == nil {
+		o.Removed = func() {}
 	}
 	return o
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -16,6 +17,7 @@ type seen struct {
 	mu       sync.Mutex
 	returned map[string]time.Duration // the longest of each operation
 	failed   map[ErrorKind]int
+	removed  atomic.Int64
 }
 
 func observe(s *Share) *seen {
@@ -31,6 +33,7 @@ func observe(s *Share) *seen {
 			defer saw.mu.Unlock()
 			saw.failed[kind]++
 		},
+		Removed: func() { saw.removed.Add(1) },
 	}
 	return saw
 }
@@ -157,6 +160,22 @@ func TestErrorsAreSeenOnceEach(t *testing.T) {
 			}
 			saw.expectFailures(t, c.want)
 		})
+	}
+}
+
+func TestEachFileThatIsRemovedIsObserved(t *testing.T) {
+	s := newShare(t, t.TempDir())
+	saw := observe(s)
+	r := record(t, "pv-1", "a", "a")
+	mustMake(t, s, r, open777)
+	for _, name := range []string{"file", "folder/file", "folder/below/file"} {
+		write(t, s, "a/"+name, "x")
+	}
+	if err := removed(t, s, r); err != nil {
+		t.Fatal(err)
+	}
+	if got := saw.removed.Load(); got != 5 { // and the two folders
+		t.Errorf("%d were seen, want 5", got)
 	}
 }
 

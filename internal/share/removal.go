@@ -168,7 +168,7 @@ func emptyBin(s *Share, t *tree, volume string, removed *atomic.Int64) error {
 	if !info.IsDir() {
 		return fmt.Errorf("%w: %s is a %s", ErrNotOurs, place, kind(info))
 	}
-	e := newEmptying(s.stop, t.fence, s.steps, s.busy, removed)
+	e := newEmptying(s.stop, t.fence, s.steps, s.busy, removed, s.options.Observer.Removed)
 	for {
 		progress, err := e.pass(t, place)
 		if err != nil {
