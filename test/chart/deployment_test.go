@@ -101,10 +101,11 @@ operationTimeout: 1m30s
 inventoryInterval: 5m
 archiveRetentionDryRun: true
 logLevel: 0
+pprofAddress: localhost:6060
 extraArgs: [--kube-api-qps=100]
 `}}).one(t, "Deployment")
 	wantArgs(t, d, "--additional-provisioner-names=cluster.local/older,example.com/oldest",
-		"--workers=16", "--operation-timeout=1m30s", "--inventory-interval=5m", "--archive-retention-dry-run", "-v=0", "--kube-api-qps=100")
+		"--workers=16", "--operation-timeout=1m30s", "--inventory-interval=5m", "--archive-retention-dry-run", "-v=0", "--pprof-address=localhost:6060", "--kube-api-qps=100")
 }
 
 func TestImage(t *testing.T) {

@@ -53,6 +53,11 @@ func TestSchema(t *testing.T) {
 		"argument without a dash":  {"extraArgs: [v=4]", "/extraArgs/0"},
 		"variable without a name":  {"extraEnv: [{value: x}]", "'name'"},
 		"label as a number":        {"podLabels: {a: 1}", "/podLabels/a"},
+		"misspelt metrics key":     {"metrics: {servicemonitor: {enabled: true}}", "'servicemonitor' not allowed"},
+		"interval without a unit":  {"metrics: {serviceMonitor: {interval: '30'}}", "/metrics/serviceMonitor/interval"},
+		"share over-full":          {"metrics: {prometheusRule: {thresholds: {shareFull: 90}}}", "/metrics/prometheusRule/thresholds/shareFull"},
+		"selector with braces":     {"metrics: {prometheusRule: {selector: '{job=\"a\"}'}}", "/metrics/prometheusRule/selector"},
+		"address without a port":   {"pprofAddress: localhost", "/pprofAddress"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			said := refuse(t, release{values: []string{minimal, c.values}})
@@ -78,6 +83,8 @@ func TestMistakes(t *testing.T) {
 			`storageClasses: "a" and "b" are both marked default; a cluster should have one default class.`},
 		"two replicas without a lease": {"leaderElection: {enabled: false}",
 			"replicaCount is 2, but leaderElection.enabled is false: two replicas would write to a share at once. Set replicaCount to 1."},
+		"a monitor of no service": {"metrics: {service: {enabled: false}, serviceMonitor: {enabled: true}}",
+			"metrics.serviceMonitor is enabled, but metrics.service is not: there is no Service to monitor. Enable both."},
 		"one variable twice": {"extraEnv: [{name: A, value: one}, {name: A, value: two}]",
 			`extraEnv: "A" is given twice.`},
 	} {
@@ -133,24 +140,24 @@ func TestValuesDocumented(t *testing.T) {
 	if err := yaml.Unmarshal(values, &tree); err != nil {
 		t.Fatal(err)
 	}
-	for key, value := range tree {
-		names := []string{key}
-		// Values that are passed on as they are need no line for each of their parts.
-		if parts, ok := value.(map[string]any); ok && !strings.HasSuffix(strings.ToLower(key), "securitycontext") && key != "resources" {
-			names = nil
-			for part := range parts {
-				names = append(names, key+"."+part)
-			}
-			if len(parts) == 0 {
-				names = []string{key}
-			}
-		}
-		for _, name := range names {
-			if !strings.Contains(string(readme), "| `"+name+"` |") {
-				t.Errorf("README.md has no line for %s", name)
-			}
+	for _, name := range leaves("", tree) {
+		if !strings.Contains(string(readme), "| `"+name+"` |") {
+			t.Errorf("README.md has no line for %s", name)
 		}
 	}
+}
+
+// leaves are the names of all values. Those that are passed on as they are need no line for each of their parts.
+func leaves(above string, tree map[string]any) (names []string) {
+	for key, value := range tree {
+		parts, _ := value.(map[string]any)
+		if lower := strings.ToLower(key); len(parts) == 0 || key == "resources" || strings.HasSuffix(lower, "securitycontext") || strings.HasSuffix(lower, "labels") {
+			names = append(names, above+key)
+		} else {
+			names = append(names, leaves(above+key+".", parts)...)
+		}
+	}
+	return names
 }
 
 // TestNotes renders what a person sees after the installation.

@@ -97,6 +97,38 @@ Arguments: a list of the root context and the share.
 {{- printf "%s-%s-%s" (include "nfs-provisioner.fullname" $root) $share.name (include "nfs-provisioner.shareHash" .) -}}
 {{- end }}
 
+{{/*
+The name of the Service, and of the job that Prometheus makes of it. Unlike other names it may have no dot, and begin
+with no digit.
+*/}}
+{{- define "nfs-provisioner.serviceName" -}}
+{{- $name := include "nfs-provisioner.fullname" . -}}
+{{- if regexMatch "^[a-z][-a-z0-9]*$" $name -}}
+{{- $name -}}
+{{- else -}}
+{{- printf "s-%s-%s" (replace "." "-" $name | trunc 52 | trimSuffix "-") (sha256sum $name | trunc 8) -}}
+{{- end -}}
+{{- end }}
+
+{{/*
+The name of what may live in a namespace of others, among those of other releases. Arguments: a list of the root
+context and that namespace, which may be empty.
+*/}}
+{{- define "nfs-provisioner.nameIn" -}}
+{{- $root := index . 0 -}}
+{{- $namespace := index . 1 -}}
+{{- if or (not $namespace) (eq $namespace $root.Release.Namespace) -}}
+{{- include "nfs-provisioner.fullname" $root -}}
+{{- else -}}
+{{- include "nfs-provisioner.clusterName" $root -}}
+{{- end -}}
+{{- end }}
+
+{{/* What finds the metrics of this release, and of no other, in Prometheus. */}}
+{{- define "nfs-provisioner.metricsSelector" -}}
+{{- .Values.metrics.prometheusRule.selector | default (printf "namespace=%q,job=%q" .Release.Namespace (include "nfs-provisioner.serviceName" .)) -}}
+{{- end }}
+
 {{/* What the schema cannot see. */}}
 {{- define "nfs-provisioner.validate" -}}
 {{- if not .Values.shares -}}
@@ -128,6 +160,9 @@ Arguments: a list of the root context and the share.
 {{- end -}}
 {{- if and (not .Values.leaderElection.enabled) (gt (int .Values.replicaCount) 1) -}}
 {{- fail (printf "\n\nreplicaCount is %d, but leaderElection.enabled is false: two replicas would write to a share at once. Set replicaCount to 1.\n" (int .Values.replicaCount)) -}}
+{{- end -}}
+{{- if and .Values.metrics.serviceMonitor.enabled (not .Values.metrics.service.enabled) -}}
+{{- fail "\n\nmetrics.serviceMonitor is enabled, but metrics.service is not: there is no Service to monitor. Enable both.\n" -}}
 {{- end -}}
 {{- $env := dict "NFS_SHARES" true -}}
 {{- range .Values.extraEnv -}}
