@@ -166,10 +166,19 @@ func TestMetricsAndReadinessTellOfEveryShare(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+		says := "not looked at"
+		if p.Name == leader.Name {
+			says = "places in use"
+		}
 		for _, e := range under.exports {
-			if !strings.Contains(text, "[+]share "+e.share+" ok\n") {
-				t.Errorf("readyz of %s says nothing good of %s:\n%s", p.Name, e.share, text)
+			_, line, told := strings.Cut(text, "[+]share "+e.share+" ok: ")
+			if line, _, _ = strings.Cut(line, "\n"); !told || !strings.Contains(line, says) {
+				t.Errorf("readyz of %s says %q of %s, and not %q:\n%s", p.Name, line, e.share, says, text)
 			}
+		}
+		text, err = served(t.Context(), &p, "healthz?verbose")
+		if err != nil || !strings.Contains(text, "[+]lease ok: ") || strings.Contains(text, "[-]") {
+			t.Errorf("healthz of %s: %v\n%s", p.Name, err, text)
 		}
 	}
 }
