@@ -9,7 +9,6 @@ import (
 	v1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
@@ -35,8 +34,10 @@ type caches struct {
 	classes cache.SharedIndexInformer
 }
 
-func newCaches(client kubernetes.Interface) (*caches, error) {
-	factory := informers.NewSharedInformerFactoryWithOptions(client, resync, informers.WithTransform(slim))
+// newCaches makes caches for one who serves the claims and volumes of these
+// provisioners.
+func newCaches(client kubernetes.Interface, provisioners ...string) (*caches, error) {
+	factory := informers.NewSharedInformerFactoryWithOptions(client, resync, informers.WithTransform(slimmer{provisioners}.slim))
 	c := &caches{
 		factory: factory,
 		claims:  factory.Core().V1().PersistentVolumeClaims().Informer(),
@@ -48,14 +49,6 @@ func newCaches(client kubernetes.Interface) (*caches, error) {
 		volumesBelow: func(o any) ([]string, error) { _, below := places(o); return below, nil },
 	})
 	return c, err
-}
-
-// slim drops what is never read and can be most of an object.
-func slim(object any) (any, error) {
-	if o, err := meta.Accessor(object); err == nil {
-		o.SetManagedFields(nil)
-	}
-	return object, nil
 }
 
 // start runs the watches until ctx ends and returns when all objects are here.

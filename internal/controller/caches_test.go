@@ -9,7 +9,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/nfs-provisioner/nfs-provisioner/internal/provision"
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
@@ -27,7 +26,7 @@ func nfsVolume(name, server, path string) *v1.PersistentVolume {
 // cachesOf are caches that hold these volumes.
 func cachesOf(t *testing.T, volumes ...*v1.PersistentVolume) *caches {
 	t.Helper()
-	c, err := newCaches(fake.NewClientset())
+	c, err := newCaches(fake.NewClientset(), valid().Provisioner)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,23 +99,5 @@ func TestAClassThatIsGoneIsNotFound(t *testing.T) {
 		if class, err := c.class(name); !apierrors.IsNotFound(err) {
 			t.Errorf("class %q: got %v, %v", name, class, err)
 		}
-	}
-}
-
-func TestSlimDropsOnlyWhatIsNeverRead(t *testing.T) {
-	volume := nfsVolume("pv-1", "nas", "/export/a")
-	volume.Annotations = map[string]string{provision.AnnotationDirectory: "a"}
-	volume.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "somebody"}}
-	got, err := slim(volume)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if v := got.(*v1.PersistentVolume); v.ManagedFields != nil || v.Name != "pv-1" || v.Spec.NFS == nil || v.Annotations[provision.AnnotationDirectory] != "a" {
-		t.Errorf("got %+v", v)
-	}
-	// A deletion that was missed comes without the object's own type.
-	missed := cache.DeletedFinalStateUnknown{Key: "pv-1"}
-	if got, err := slim(missed); err != nil || got != missed {
-		t.Errorf("got %v, %v", got, err)
 	}
 }

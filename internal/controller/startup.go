@@ -51,7 +51,7 @@ func (r *runner) build(ctx context.Context) error {
 		}
 		fence = r.election.fence
 	}
-	if r.caches, err = newCaches(r.main); err != nil {
+	if r.caches, err = newCaches(r.main, append([]string{r.Provisioner}, r.Additional...)...); err != nil {
 		return fmt.Errorf("set up caches: %w", err)
 	}
 	r.work = &work{waits: r.caches.waits}

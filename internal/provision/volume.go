@@ -13,14 +13,16 @@ import (
 // Annotations of a PersistentVolume: what deleting it needs to know, so that
 // it can be deleted when its class is changed or gone.
 const (
-	AnnotationShare            = "nfs-provisioner/share"
-	AnnotationDirectory        = "nfs-provisioner/directory"
-	AnnotationOnDelete         = "nfs-provisioner/onDelete"
-	AnnotationArchiveRetention = "nfs-provisioner/archiveRetention"
+	AnnotationPrefix = "nfs-provisioner/"
+
+	AnnotationShare            = AnnotationPrefix + "share"
+	AnnotationDirectory        = AnnotationPrefix + "directory"
+	AnnotationOnDelete         = AnnotationPrefix + "onDelete"
+	AnnotationArchiveRetention = AnnotationPrefix + "archiveRetention"
 	// AnnotationRemoval says how far the removal of the data is, for people.
-	AnnotationRemoval = "nfs-provisioner/removal"
+	AnnotationRemoval = AnnotationPrefix + "removal"
 	// AnnotationShared is "true" if other volumes may have the same directory.
-	AnnotationShared = "nfs-provisioner/shared"
+	AnnotationShared = AnnotationPrefix + "shared"
 )
 
 // volume is the PersistentVolume of a directory that has been made. The
