@@ -50,34 +50,21 @@ func openAt(folder int, base string, flags int, mode uint32) (fd int, err error)
 	return fd, err
 }
 
+// staleTries are the tries to do something in a folder whose handle the server
+// does not know.
+const staleTries = 3
+
 // in runs f with the folder above a name, and the name's last segment. An error
 // of f, and one of entering, is told with the operation and the whole name.
+//
+// A handle that the server does not know (ESTALE) says that a folder was removed
+// while it was open, or only that its export was away for a moment: it is never
+// an answer. The folder is looked for again, at the server.
 func (m *mount) in(operation, name string, f func(folder int, base string) error) error {
-	defer runtime.KeepAlive(m.top)
-	folder, base := int(m.top.Fd()), path.Base(name)
-	var err error
 	above := path.Dir(name)
-	if above != "." {
-		for segment := range strings.SplitSeq(above, "/") {
-			var next int
-			next, err = openAt(folder, segment, unix.O_PATH|unix.O_DIRECTORY, 0)
-			if folder != int(m.top.Fd()) {
-				err = errors.Join(err, unix.Close(folder))
-			}
-			if err != nil {
-				break
-			}
-			folder = next
-		}
-	}
-	if err == nil {
-		err = f(folder, base)
-		if above != "." {
-			err = errors.Join(err, unix.Close(folder))
-		}
-	}
-	if errors.Is(err, unix.ESTALE) && above != "." && m.alive() {
-		err = unix.ENOENT // the folder was removed while it was open
+	err := m.enter(above, false, func(folder int) error { return f(folder, path.Base(name)) })
+	for try := 1; errors.Is(err, unix.ESTALE) && above != "." && try < staleTries; try++ {
+		err = m.enter(above, true, func(folder int) error { return f(folder, path.Base(name)) })
 	}
 	if err != nil {
 		return &fs.PathError{Op: operation, Path: name, Err: err}
@@ -85,10 +72,41 @@ func (m *mount) in(operation, name string, f func(folder int, base string) error
 	return nil
 }
 
-// alive says whether the root itself is there.
-func (m *mount) alive() bool {
-	var info unix.Stat_t
-	return unix.Fstat(int(m.top.Fd()), &info) == nil
+// enter runs f with an open folder. With anew, no segment on the way there is
+// believed that the client remembers.
+func (m *mount) enter(name string, anew bool, f func(folder int) error) (err error) {
+	defer runtime.KeepAlive(m.top)
+	folder := int(m.top.Fd())
+	leave := func() error { return nil }
+	defer func() { err = errors.Join(err, leave()) }()
+	if name == "." {
+		return f(folder)
+	}
+	for segment := range strings.SplitSeq(name, "/") {
+		if anew {
+			if err := ask(folder); err != nil {
+				return err
+			}
+		}
+		next, err := openAt(folder, segment, unix.O_PATH|unix.O_DIRECTORY, 0)
+		if err != nil {
+			return err
+		}
+		if err := leave(); err != nil {
+			return errors.Join(err, unix.Close(next))
+		}
+		folder, leave = next, func() error { return unix.Close(next) }
+	}
+	return f(folder)
+}
+
+// ask has the client ask the server for a folder's attributes: if they have
+// changed, it forgets what it remembers of the names in the folder.
+func ask(folder int) error {
+	var info unix.Statx_t
+	return retry(func() error {
+		return unix.Statx(folder, "", unix.AT_EMPTY_PATH|unix.AT_STATX_FORCE_SYNC, unix.STATX_BASIC_STATS, &info)
+	})
 }
 
 // step is in for a system call that returns nothing else.
