@@ -36,7 +36,7 @@ func (s *Share) Archive(ctx context.Context, v Volume) (Directory, error) {
 		if err != nil || !owned {
 			return Directory{}, err
 		}
-		exists, err := lookAt(t, v.Directory)
+		exists, err := lookAtServer(t, v.Directory)
 		if err != nil {
 			return Directory{}, err
 		}

@@ -25,6 +25,20 @@ func lookAt(t *tree, d Directory) (exists bool, err error) {
 	return true, nil
 }
 
+// lookAtServer is lookAt for those who are done with a volume whose directory is
+// missing: that it is, the server has to say.
+func lookAtServer(t *tree, d Directory) (exists bool, err error) {
+	exists, err = lookAt(t, d)
+	if exists || err != nil {
+		return exists, err
+	}
+	missing, err := t.mount.isMissing(d.path)
+	if missing || err != nil {
+		return false, err
+	}
+	return lookAt(t, d)
+}
+
 // outsideOtherShares fails with ErrExists if d is, or lies in, the root of a
 // share of another install. It is for directories that no volume has yet: what
 // a volume's pods put into it says nothing.

@@ -66,22 +66,36 @@ func (m *mount) in(operation, name string, f func(folder int, base string) error
 	for try := 1; errors.Is(err, unix.ESTALE) && above != "." && try < staleTries; try++ {
 		err = m.enter(above, true, func(folder int) error { return f(folder, path.Base(name)) })
 	}
+	return pathError(operation, name, err)
+}
+
+func pathError(operation, name string, err error) error {
 	if err != nil {
 		return &fs.PathError{Op: operation, Path: name, Err: err}
 	}
 	return nil
 }
 
-// enter runs f with an open folder. With anew, no segment on the way there is
-// believed that the client remembers.
+// isMissing says whether a name is missing in the eyes of the server. An NFS
+// client may remember for a minute that a name was missing.
+func (m *mount) isMissing(name string) (bool, error) {
+	var info unix.Stat_t
+	err := m.enter(path.Dir(name), true, func(folder int) error {
+		return retry(func() error { return unix.Fstatat(folder, path.Base(name), &info, unix.AT_SYMLINK_NOFOLLOW) })
+	})
+	if errors.Is(err, unix.ENOENT) {
+		return true, nil
+	}
+	return false, pathError("stat", name, err)
+}
+
+// enter runs f with an open folder. With anew, nothing is believed that the
+// client remembers of names on the way there and in the folder.
 func (m *mount) enter(name string, anew bool, f func(folder int) error) (err error) {
 	defer runtime.KeepAlive(m.top)
 	folder := int(m.top.Fd())
 	leave := func() error { return nil }
 	defer func() { err = errors.Join(err, leave()) }()
-	if name == "." {
-		return f(folder)
-	}
 	for segment := range strings.SplitSeq(name, "/") {
 		if anew {
 			if err := ask(folder); err != nil {
@@ -96,6 +110,11 @@ func (m *mount) enter(name string, anew bool, f func(folder int) error) (err err
 			return errors.Join(err, unix.Close(next))
 		}
 		folder, leave = next, func() error { return unix.Close(next) }
+	}
+	if anew {
+		if err := ask(folder); err != nil {
+			return err
+		}
 	}
 	return f(folder)
 }

@@ -89,3 +89,24 @@ func descriptors(t *testing.T) int {
 	}
 	return len(entries)
 }
+
+func TestWhatIsMissing(t *testing.T) {
+	m, _ := mountOf(t)
+	for name, want := range map[string]bool{
+		"team": false, "team/deep": false, "other": true, "team/other": true, "other/deep": true, "team/deep/data": true,
+	} {
+		if missing, err := m.isMissing(name); err != nil || missing != want {
+			t.Errorf("%s: got %t, %v, want %t", name, missing, err, want)
+		}
+	}
+}
+
+func TestWhatCannotBeSeenIsNotMissing(t *testing.T) {
+	m, place := mountOf(t)
+	if err := os.Symlink("deep", filepath.Join(place, "team/link")); err != nil {
+		t.Fatal(err)
+	}
+	if missing, err := m.isMissing("team/link/data"); missing || err == nil {
+		t.Errorf("below a symlink: got %t, %v", missing, err)
+	}
+}

@@ -85,7 +85,7 @@ func neverRemoved(t *tree, v Volume) error {
 // throwAway moves directory and record of r into the trash, in this order: a
 // directory without its record would be anybody's.
 func throwAway(t *tree, r Record) error {
-	exists, err := lookAt(t, r.Directory)
+	exists, err := lookAtServer(t, r.Directory)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func (s *Share) prove(t *tree, v Volume) (owner Record, owned bool, err error) {
 	owner, err = readRecord(t, v.Directory)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		exists, err := lookAt(t, v.Directory)
+		exists, err := lookAtServer(t, v.Directory)
 		if err != nil || !exists {
 			return Record{}, false, err
 		}
