@@ -32,6 +32,7 @@ func (s *suite) values() (file string, err error) {
 		"name": defaultClass, "share": s.squashed().share, "default": true, "labels": map[string]any{label: "true"},
 	}}
 	values["inventoryInterval"] = "5s" // for tests that wait for it
+	values["metrics"] = map[string]any{"dashboard": map[string]any{"enabled": true}}
 	return writeValues("values", values)
 }
 

@@ -12,6 +12,6 @@
 //	CLUSTER_CONTROL              how servers are taken away; without it, tests that do so are skipped
 //	API_OUTAGE                   how long the API server is away; 15s if it is not set
 //
-// kubectl and helm are on the PATH. The exports may hold other things; nothing
+// kubectl, helm and prometheus are on the PATH. The exports may hold other things; nothing
 // that was not made here is touched.
 package e2e
