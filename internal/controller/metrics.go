@@ -41,6 +41,24 @@ func newMetrics(version string, shares []share.Location, class func(name string)
 	return m, m.register(append(append(m.library.all(), m.shares.all()...), build)...)
 }
 
+// buildMetrics makes those of this process.
+func (r *runner) buildMetrics() (err error) {
+	known := func(class string) bool { _, err := r.caches.class(class); return err == nil }
+	if r.metrics, err = newMetrics(r.Version, r.Shares, known); err != nil {
+		return err
+	}
+	return errors.Join(
+		r.metrics.ask("leader", "1 if this process does the work, 0 if it stands by.", func() float64 {
+			if r.leads() {
+				return 1
+			}
+			return 0
+		}),
+		r.metrics.ask("claims_failing", "Claims whose last attempt to get a volume failed, and that wait for the next.", r.work.claims.count),
+		r.metrics.ask("deletions_failing", "Deleted volumes whose last attempt to be removed failed, and that wait for the next.", r.work.deletions.count),
+	)
+}
+
 func (m *metrics) register(all ...prometheus.Collector) error {
 	var problems []error
 	for _, c := range all {

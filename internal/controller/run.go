@@ -26,7 +26,7 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	r := &runner{Config: c, clients: connections}
-	if err := r.build(ctx); err != nil {
+	if err := r.build(); err != nil {
 		return err
 	}
 	servers, err := r.listen(ctx)

@@ -61,7 +61,7 @@ func startAgainst(t *testing.T, prepare func(*system), objects ...runtime.Object
 	c.Shares = []share.Location{{Name: "first", Server: "nas", Path: "/export", Mount: s.mount}}
 	r := &runner{Config: c, clients: connected(s.client, s.client)}
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := errors.Join(r.build(ctx), r.prepare(ctx)); err != nil {
+	if err := errors.Join(r.build(), r.prepare(ctx)); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
@@ -276,7 +276,10 @@ func TestPrepareReportsEveryMountThatCannotBeUsed(t *testing.T) {
 		{Name: "second", Server: "nas", Path: "/b", Mount: "/nor/does/this"},
 	}
 	r := &runner{Config: c, clients: connected(client, client)}
-	expectWords(t, r.build(t.Context()), "first", "/does/not/exist", "second", "/nor/does/this")
+	if err := r.build(); err != nil {
+		t.Fatal(err)
+	}
+	expectWords(t, r.prepare(t.Context()), "first", "/does/not/exist", "second", "/nor/does/this")
 }
 
 func TestTheLeaseIsNotReleasedWhileWorkIsInFlight(t *testing.T) {
@@ -290,7 +293,7 @@ func TestTheLeaseIsNotReleasedWhileWorkIsInFlight(t *testing.T) {
 	c.DrainTimeout = 10 * time.Millisecond
 	r := &runner{Config: c, clients: connected(client.Clientset, client)}
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := errors.Join(r.build(ctx), r.prepare(ctx)); err != nil {
+	if err := errors.Join(r.build(), r.prepare(ctx)); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)

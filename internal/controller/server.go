@@ -87,6 +87,8 @@ func answer(checks []check) http.HandlerFunc {
 		_, verbose := r.URL.Query()["verbose"]
 		switch {
 		case failed:
+			// Whoever asks, such as a kubelet, may keep no more than the status.
+			klog.FromContext(r.Context()).Info("A check of health fails", "path", r.URL.Path, "checks", lines)
 			w.WriteHeader(http.StatusServiceUnavailable)
 		case !verbose:
 			lines = "ok\n"

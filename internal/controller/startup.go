@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -41,8 +42,8 @@ const (
 // apiRetry is the time between two tries to reach the API server at first.
 const apiRetry = 2 * time.Second
 
-// build makes what needs no API server, and checks the mounts.
-func (r *runner) build(ctx context.Context) error {
+// build makes what needs neither the API server nor a share.
+func (r *runner) build() error {
 	fence := func() error { return nil }
 	var err error
 	if r.LeaderElect {
@@ -58,39 +59,33 @@ func (r *runner) build(ctx context.Context) error {
 	if err := r.buildMetrics(); err != nil {
 		return fmt.Errorf("set up metrics: %w", err)
 	}
-	var problems []error
 	for _, location := range r.Shares {
 		s := share.New(location, share.Options{
 			Timeout: r.OperationTimeout, Places: placesPerWorker * r.Workers, Fence: fence, Remember: remember,
 			Observer: r.metrics.shares.observer(location.Name),
 		})
 		r.shares, r.loops = append(r.shares, s), append(r.loops, &loops{on: s})
-		err := s.Check(ctx)
-		if errors.Is(err, share.ErrTimeout) {
-			klog.FromContext(ctx).Error(err, "A share does not answer; its claims wait until it does")
-			continue
-		}
-		problems = append(problems, err)
 	}
-	problems = append(problems, r.metrics.register(shareCollector{r.shares, r.leads}))
-	return errors.Join(problems...)
+	return r.metrics.register(shareCollector{r.shares, r.leads})
 }
 
-func (r *runner) buildMetrics() (err error) {
-	known := func(class string) bool { _, err := r.caches.class(class); return err == nil }
-	if r.metrics, err = newMetrics(r.Version, r.Shares, known); err != nil {
-		return err
-	}
-	return errors.Join(
-		r.metrics.ask("leader", "1 if this process does the work, 0 if it stands by.", func() float64 {
-			if r.leads() {
-				return 1
+// checkMounts looks at all mounts, and reports each that is wrong. A share that
+// does not answer is no mistake of whoever configured it.
+func (r *runner) checkMounts(ctx context.Context) error {
+	problems := make([]error, len(r.shares))
+	var group sync.WaitGroup
+	for i, s := range r.shares {
+		group.Go(func() {
+			err := s.Check(ctx)
+			if errors.Is(err, share.ErrTimeout) {
+				klog.FromContext(ctx).Error(err, "A share does not answer; its claims wait until it does")
+				return
 			}
-			return 0
-		}),
-		r.metrics.ask("claims_failing", "Claims whose last attempt to get a volume failed, and that wait for the next.", r.work.claims.count),
-		r.metrics.ask("deletions_failing", "Deleted volumes whose last attempt to be removed failed, and that wait for the next.", r.work.deletions.count),
-	)
+			problems[i] = err
+		})
+	}
+	group.Wait()
+	return errors.Join(problems...)
 }
 
 // awaitAPI waits for the API server, checks our permissions and learns which
@@ -130,9 +125,12 @@ func (c clients) identity(ctx context.Context) (string, error) {
 	return string(system.UID), nil
 }
 
-// prepare waits until the API server can be used, and connects what does the
-// work. It returns no error when ctx ends first.
+// prepare checks the mounts, waits until the API server can be used, and
+// connects what does the work. It returns no error when ctx ends first.
 func (r *runner) prepare(ctx context.Context) error {
+	if err := r.checkMounts(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
 	if err := r.awaitAPI(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
