@@ -23,26 +23,28 @@ func failures(checks []check) (failed []string) {
 }
 
 func TestAShareThatIsIllFailsNeitherHealthNorReadiness(t *testing.T) {
-	r, on := rounding(t, share.Options{})
-	r.contact = answering()
-	if err := os.RemoveAll(on.Mount); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() { r.watchOver(ctx, on, &r.loops[0].checks); close(ended) }()
-	for on.Health().Fault == nil && t.Context().Err() == nil {
-		time.Sleep(time.Millisecond)
-	}
-	r.loops[0].removals.beat()
-	if failed := failures(r.live()); len(failed) > 0 {
-		t.Errorf("/healthz fails: %v", failed)
-	}
-	if failed := failures(r.ready()); strings.Join(failed, " ") != "caches" { // which nobody has filled
-		t.Errorf("/readyz fails: %v", failed)
-	}
-	cancel()
-	<-ended
+	synctest.Test(t, func(t *testing.T) {
+		r, on := rounding(t, share.Options{})
+		r.contact = answering()
+		if err := os.RemoveAll(on.Mount); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go r.watchOver(ctx, on, &r.loops[0].checks)
+		time.Sleep(10 * checkPeriod)
+		synctest.Wait()
+		if on.Health().Fault == nil {
+			t.Fatal("the share is well")
+		}
+		r.loops[0].removals.beat()
+		if failed := failures(r.live()); len(failed) > 0 {
+			t.Errorf("/healthz fails: %v", failed)
+		}
+		if failed := failures(r.ready()); strings.Join(failed, " ") != "caches" { // which nobody has filled
+			t.Errorf("/readyz fails: %v", failed)
+		}
+	})
 }
 
 func answering() *contact {
@@ -71,30 +73,32 @@ func TestALoopOfAShareThatStandsStillFailsHealth(t *testing.T) {
 }
 
 func TestReadyExplainsItself(t *testing.T) {
-	r, on := rounding(t, share.Options{})
-	r.contact = answering()
-	if err := on.Check(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	lines := func() string {
-		var all []string
-		for _, c := range r.ready() {
-			detail, err := c.test()
-			all = append(all, fmt.Sprint(c.name, ": ", detail, err))
+	synctest.Test(t, func(t *testing.T) {
+		r, on := rounding(t, share.Options{})
+		r.contact = answering()
+		if err := on.Check(t.Context()); err != nil {
+			t.Fatal(err)
 		}
-		return strings.Join(all, "\n")
-	}
-	for _, words := range []string{"api: answered 0s ago", "have not all been read yet", "share first: 0 of 4 places in use; ", "% free 0s ago"} {
-		if text := strings.ReplaceAll(lines(), "1ms", "0s"); !strings.Contains(text, words) {
-			t.Errorf("%q does not say %q", text, words)
+		lines := func() string {
+			var all []string
+			for _, c := range r.ready() {
+				detail, err := c.test()
+				all = append(all, fmt.Sprint(c.name, ": ", detail, err))
+			}
+			return strings.Join(all, "\n")
 		}
-	}
-	r.election = &election{}
-	if text := lines(); !strings.Contains(text, "share first: not looked at: this process does not lead") {
-		t.Errorf("standing by it says %q", text)
-	}
-	r.contact.lost(errors.New("connection refused"))
-	if failed := strings.Join(failures(r.ready()), " "); failed != "api caches" {
-		t.Errorf("without an answer from the API server %q fails", failed)
-	}
+		for _, words := range []string{"api: answered 0s ago", "have not all been read yet", "share first: 0 of 4 places in use; ", "% free 0s ago"} {
+			if text := lines(); !strings.Contains(text, words) {
+				t.Errorf("%q does not say %q", text, words)
+			}
+		}
+		r.election = &election{}
+		if text := lines(); !strings.Contains(text, "share first: not looked at: this process does not lead") {
+			t.Errorf("standing by it says %q", text)
+		}
+		r.contact.lost(errors.New("connection refused"))
+		if failed := strings.Join(failures(r.ready()), " "); failed != "api caches" {
+			t.Errorf("without an answer from the API server %q fails", failed)
+		}
+	})
 }

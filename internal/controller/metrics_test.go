@@ -160,7 +160,7 @@ func TestOperationsAndErrorsAreCountedByKind(t *testing.T) {
 func TestMeasuringAllocatesNothing(t *testing.T) {
 	r, _ := rounding(t, share.Options{})
 	o := r.metrics.shares.observer("first")
-	if n := testing.AllocsPerRun(100, func() { o.Returned("make", time.Millisecond); o.Failed(share.KindFull); o.Removed() }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { o.Returned("make", time.Millisecond); o.Failed(share.KindFull); o.Removed() }); n != 0 {
 		t.Errorf("%v allocations an operation", n)
 	}
 }
