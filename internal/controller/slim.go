@@ -59,8 +59,9 @@ func slimClaim(c *v1.PersistentVolumeClaim) {
 	c.Status = v1.PersistentVolumeClaimStatus{Phase: one(c.Status.Phase)}
 }
 
-// slimVolume leaves volumes of ours whole, and of others what tells that they
-// are not ours. Any volume on an NFS server may overlap a directory of ours.
+// slimVolume leaves volumes of ours whole. Of another volume on an NFS server it
+// leaves where it is, whose and how large, for it may lie on a share of ours and
+// overlap a directory, and of any other that it is there.
 func (s slimmer) slimVolume(v *v1.PersistentVolume) {
 	v.Spec.StorageClassName = one(v.Spec.StorageClassName)
 	v.Status.Phase = one(v.Status.Phase)
@@ -72,15 +73,14 @@ func (s slimmer) slimVolume(v *v1.PersistentVolume) {
 	if len(v.Annotations) == 0 {
 		v.Annotations = nil
 	}
-	v.Spec = v1.PersistentVolumeSpec{
-		PersistentVolumeSource:        v1.PersistentVolumeSource{NFS: v.Spec.NFS},
-		ClaimRef:                      v.Spec.ClaimRef,
+	spec := v1.PersistentVolumeSpec{
 		PersistentVolumeReclaimPolicy: one(v.Spec.PersistentVolumeReclaimPolicy),
 		StorageClassName:              v.Spec.StorageClassName,
 	}
-	if v.Spec.NFS == nil {
-		v.Spec.ClaimRef = nil
+	if v.Spec.NFS != nil {
+		spec.NFS, spec.ClaimRef, spec.Capacity = v.Spec.NFS, v.Spec.ClaimRef, v.Spec.Capacity
 	}
+	v.Spec = spec
 }
 
 // one gives the one copy of a text that many objects share.

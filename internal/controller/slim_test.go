@@ -45,12 +45,15 @@ func TestWhatStaysOfAVolumeInTheCache(t *testing.T) {
 		volume *v1.PersistentVolume
 		change func(*v1.PersistentVolume) // from whole to what stays
 	}{
-		"ours":                {whole(nfs, ours), func(v *v1.PersistentVolume) { v.ManagedFields = nil }},
-		"an older install's":  {whole(nfs, older), func(v *v1.PersistentVolume) { v.ManagedFields = nil }},
-		"migrated to us":      {whole(csi, migrated), func(v *v1.PersistentVolume) { v.ManagedFields = nil }},
-		"another's on NFS":    {whole(nfs, map[string]string{annProvisionedBy: "other"}), func(v *v1.PersistentVolume) { stripped(v) }},
-		"by hand on NFS":      {whole(nfs, nil), func(v *v1.PersistentVolume) { stripped(v) }},
-		"another's elsewhere": {whole(csi, nil), func(v *v1.PersistentVolume) { stripped(v); v.Spec.CSI, v.Spec.ClaimRef = nil, nil }},
+		"ours":               {whole(nfs, ours), func(v *v1.PersistentVolume) { v.ManagedFields = nil }},
+		"an older install's": {whole(nfs, older), func(v *v1.PersistentVolume) { v.ManagedFields = nil }},
+		"migrated to us":     {whole(csi, migrated), func(v *v1.PersistentVolume) { v.ManagedFields = nil }},
+		"another's on NFS":   {whole(nfs, map[string]string{annProvisionedBy: "other"}), func(v *v1.PersistentVolume) { stripped(v) }},
+		"by hand on NFS":     {whole(nfs, nil), func(v *v1.PersistentVolume) { stripped(v) }},
+		"another's elsewhere": {whole(csi, nil), func(v *v1.PersistentVolume) {
+			stripped(v)
+			v.Spec.CSI, v.Spec.ClaimRef, v.Spec.Capacity = nil, nil, nil
+		}},
 		"another's with a directory of ours": {
 			whole(nfs, map[string]string{annProvisionedBy: "other", provision.AnnotationDirectory: "a"}),
 			func(v *v1.PersistentVolume) {
@@ -72,7 +75,7 @@ func TestWhatStaysOfAVolumeInTheCache(t *testing.T) {
 
 func stripped(v *v1.PersistentVolume) {
 	v.ObjectMeta = metav1.ObjectMeta{Name: v.Name, UID: v.UID, ResourceVersion: v.ResourceVersion}
-	v.Spec.Capacity, v.Spec.MountOptions = nil, nil
+	v.Spec.MountOptions = nil
 }
 
 func TestWhatStaysOfAClaimInTheCache(t *testing.T) {
