@@ -76,7 +76,7 @@ func TestFoldersAreClosedBehindAStep(t *testing.T) {
 			}
 		}
 	}
-	if after := descriptors(t); after != before {
+	if after := descriptors(t); after > before { // the garbage collector may close those of other tests
 		t.Errorf("%d descriptors are open, %d were", after, before)
 	}
 }
