@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -38,30 +39,43 @@ func (c Config) permissions() []permission {
 	return all
 }
 
-// checkAccess asks the API server about every permission that is needed, and
-// reports each missing one in a sentence of its own.
+// checkAccess asks the API server about every permission that is needed, all at
+// once, and reports each missing one in a sentence of its own.
 func checkAccess(ctx context.Context, client kubernetes.Interface, c Config) error {
-	var problems []error
-	for _, p := range c.permissions() {
-		var missing []string
-		for _, verb := range p.verbs {
-			review, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
-				Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-					Verb: verb, Group: p.group, Resource: p.resource, Namespace: p.namespace, Name: p.name,
-				}},
-			}, metav1.CreateOptions{})
-			if err != nil {
-				return fmt.Errorf("ask the API server for our permissions: %w", err)
-			}
-			if !review.Status.Allowed {
-				missing = append(missing, verb)
-			}
-		}
-		if len(missing) > 0 {
-			problems = append(problems, fmt.Errorf("%w: %s; give the service account a role with it", ErrNoPermission, p.describe(missing)))
+	permissions := c.permissions()
+	problems := make([]error, len(permissions))
+	var group sync.WaitGroup
+	for i, p := range permissions {
+		group.Go(func() { problems[i] = p.check(ctx, client) })
+	}
+	group.Wait()
+	for _, problem := range problems {
+		if problem != nil && !errors.Is(problem, ErrNoPermission) {
+			return problem // the others may have failed for the same reason
 		}
 	}
 	return errors.Join(problems...)
+}
+
+func (p permission) check(ctx context.Context, client kubernetes.Interface) error {
+	var missing []string
+	for _, verb := range p.verbs {
+		review, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
+			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
+				Verb: verb, Group: p.group, Resource: p.resource, Namespace: p.namespace, Name: p.name,
+			}},
+		}, metav1.CreateOptions{})
+		if err != nil {
+			return fmt.Errorf("ask the API server for our permissions: %w", err)
+		}
+		if !review.Status.Allowed {
+			missing = append(missing, verb)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%w: %s; give the service account a role with it", ErrNoPermission, p.describe(missing))
+	}
+	return nil
 }
 
 func (p permission) describe(verbs []string) string {

@@ -92,13 +92,11 @@ func TestAnAPIServerThatIsAwayIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := fake.NewClientset(&v1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: metav1.NamespaceSystem, UID: "cluster-1"}})
 		allow(client, func(*authorizationv1.ResourceAttributes) bool { return true })
-		away := 3
+		start := time.Now()
 		client.PrependReactor("create", "selfsubjectaccessreviews", func(clientgotesting.Action) (bool, runtime.Object, error) {
-			away--
-			return away >= 0, nil, errors.New("connection refused")
+			return time.Since(start) < 3*apiRetry, nil, errors.New("connection refused")
 		})
 		r := &runner{Config: valid(), clients: clients{main: client}}
-		start := time.Now()
 		if err := r.awaitAPI(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -60,7 +60,7 @@ func (c *caches) start(ctx context.Context) error {
 
 // await waits until all objects are here. It says false if ctx ends first.
 func (c *caches) await(ctx context.Context) bool {
-	return cache.WaitForCacheSync(ctx.Done(), c.synced)
+	return cache.WaitFor(ctx, "", c.claims.HasSyncedChecker(), c.volumes.HasSyncedChecker(), c.classes.HasSyncedChecker())
 }
 
 // volume says whether a volume is in the cache.
