@@ -35,11 +35,14 @@ func (c *cluster) api() (*api, error) {
 	}}}, nil
 }
 
+// dialTimeout is long: a node has one CPU, and may be busy.
+const dialTimeout = 10 * time.Second
+
 // dialInNamespace connects to a numeric address from inside the cluster's
 // network namespace.
 func dialInNamespace(ctx context.Context, network, address string) (conn net.Conn, err error) {
 	err = inNamespace(func() error {
-		dialer := net.Dialer{Timeout: time.Second}
+		dialer := net.Dialer{Timeout: dialTimeout}
 		conn, err = dialer.DialContext(ctx, network, address)
 		return err
 	})
