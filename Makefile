@@ -33,11 +33,16 @@ HOSTARCH := $(shell go env GOARCH 2>/dev/null)
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)"
 # A module of its own, since it builds all of Kubernetes; without cgo everywhere, so that this is compiled once.
 IN_CLUSTER_MODULE := cd test/cluster && CGO_ENABLED=0
+# Likewise, for the plots and for etcd's client.
+IN_BENCH_MODULE := cd test/e2e/bench && CGO_ENABLED=0
 
 # A run of chaos: how long faults come, how many claims are made, and the seed of an earlier run to do it again.
 DURATION ?= 10m
 CLAIMS   ?= 2000
 SEED     ?=
+
+# Flags of the benchmark, such as --quick or --only.
+BENCHFLAGS ?=
 
 export IMAGE NODES GOTESTFLAGS E2EFLAGS
 
@@ -50,7 +55,7 @@ help: ## Say what there is (this)
 		/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "Variables: VERSION, IMAGE, ARCHES, NODES, GOTESTFLAGS, DURATION, CLAIMS and SEED (of chaos),"
-	@echo "KEEP_CLUSTER=1 (e2e and chaos leave their cluster up)."
+	@echo "BENCHFLAGS, KEEP_CLUSTER=1 (e2e, chaos and bench leave their cluster up)."
 
 .PHONY: demo
 demo: packages cluster-build image ## Show it at work in a cluster made for it, and leave that up
@@ -94,15 +99,17 @@ vet: ## go vet, of all code with and without the end-to-end tests
 	go vet ./...
 	go vet -tags e2e ./...
 	$(IN_CLUSTER_MODULE) go vet .
+	$(IN_BENCH_MODULE) go vet ./...
 
 .PHONY: lint
 lint: $(GOLANGCI) ## golangci-lint, as .golangci.yml says
 	$(GOLANGCI) run ./...
 
 .PHONY: unit
-unit: ## The tests of the packages, with the race detector, and those of the test cluster's program
+unit: ## The tests of the packages, with the race detector, and those of the test cluster's and the benchmark's programs
 	go test -race $(GOTESTFLAGS) $$(go list ./... | grep -v -e /test/chart$$ -e /test/e2e$$)
 	$(IN_CLUSTER_MODULE) go test $(GOTESTFLAGS) .
+	$(IN_BENCH_MODULE) go test $(GOTESTFLAGS) ./...
 
 .PHONY: chart-lint
 chart-lint: $(HELM) ## The chart: helm lint, the tests of what it renders, and promtool's of its alerts
@@ -119,6 +126,15 @@ e2e: packages cluster-build image ## The end-to-end tests, in a cluster of ours 
 .PHONY: chaos
 chaos: packages cluster-build image ## Claims made and deleted while everything breaks at random, then nothing lost or leaked: make chaos SEED=...
 	.ci/with-cluster $(MAKE) in-cluster-chaos
+
+.PHONY: bench
+bench: packages cluster-build build image bench-build ## Measure it beside bare loops, some 25 minutes: docs/benchmark.md; BENCHFLAGS=--help
+	.ci/with-cluster out/bin/bench $(BENCHFLAGS)
+
+.PHONY: bench-build
+bench-build:
+	@$(IN_BENCH_MODULE) go build -trimpath -buildvcs=false -ldflags "-s -w" -o $(CURDIR)/out/bin/bench .
+	@$(IN_BENCH_MODULE) go build -trimpath -buildvcs=false -ldflags "-s -w" -o $(CURDIR)/out/bin/bench-bare ./bare
 
 # The API server knows no kinds of the Prometheus Operator, and kubectl apply one namespace. test/chart looks at those.
 NO_OPERATOR := --set metrics.serviceMonitor.enabled=false,metrics.prometheusRule.enabled=false,metrics.dashboard.namespace=

@@ -1,0 +1,2 @@
+// Package loops is what the benchmark and its bare loops have to agree about.
+package loops

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/nfs-provisioner/nfs-provisioner/test/e2e/bench/loops"
+)
+
+// A folder of the giant has so many files, and one of the volumes beside it.
+const (
+	filesOfFolder = 1000
+	filesOfSmall  = 10
+)
+
+// measureGiant: claims are deleted one after the other, before, while and after a
+// volume with very many files is removed.
+func (b *bench) measureGiant(ctx context.Context, report func(row)) (err error) {
+	if err := b.share.renew(); err != nil {
+		return err
+	}
+	defer func() {
+		b.say("cleaning up after the giant")
+		err = errors.Join(err, b.clear(ctx, passing), b.share.renew())
+	}()
+	small := b.numbering.some(passing, 2*b.besideGiant)
+	giant := b.numbering.next(passing)
+	b.say("making a volume of %d files", b.giant)
+	directory, err := b.putBound(ctx, giant, func(directory string) error { return makeTree(directory, b.giant) })
+	if err != nil {
+		return err
+	}
+	for _, name := range small {
+		if _, err := b.putBound(ctx, name, func(directory string) error { return makeFiles(directory, filesOfSmall) }); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(b.share.flush(), b.quiet(ctx)); err != nil {
+		return err
+	}
+	p, ready, err := b.launchProvisioner("giant", workers)
+	if err != nil {
+		return err
+	}
+	defer func() { err = both(err, p.stop) }()
+	if err := errors.Join(awaitReady(ctx, p, ready), b.quiet(ctx)); err != nil {
+		return err
+	}
+	return b.deleteBeside(ctx, p, giant, directory, small, report)
+}
+
+// deleteBeside measures a quarter of the small ones before the giant, half beside
+// it, and the rest after.
+func (b *bench) deleteBeside(ctx context.Context, p *process, giant loops.Names, directory string, small []loops.Names, report func(row)) (err error) {
+	sight, err := look(ctx, b.client)
+	if err != nil {
+		return err
+	}
+	defer sight.stop()
+	w, err := watchDirectories([]string{directory})
+	if err != nil {
+		return err
+	}
+	defer func() { err = both(err, w.stop) }()
+	quarter := len(small) / 4
+	without, err := b.timeDeletions(ctx, p, sight, small[:quarter], nil)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := b.deleteClaim(ctx, giant); err != nil {
+		return err
+	}
+	var fate clearance
+	if err := w.next(ctx, p, &fate); err != nil {
+		return fmt.Errorf("the giant is not moved: %w", err)
+	}
+	beside, err := b.timeDeletions(ctx, p, sight, small[quarter:3*quarter], w.heard)
+	if err != nil {
+		return err
+	}
+	if len(beside) < b.enoughBeside {
+		return fmt.Errorf("the giant was gone after %d deletions beside it; %d are needed", len(beside), b.enoughBeside)
+	}
+	if err := b.awaitNoVolume(ctx, giant.Volume); err != nil {
+		return err
+	}
+	b.say("the giant was gone %.1f s after its claim; %d deletions were beside it", time.Since(began).Seconds(), len(beside))
+	after, err := b.timeDeletions(ctx, p, sight, small[3*quarter:], nil)
+	if err != nil {
+		return err
+	}
+	without = append(without, after...)
+	name := fmt.Sprintf("delete beside a giant of %d files, ", b.giant)
+	const against = "the same deletions by the same provisioner, without the giant"
+	report(judged("giant", name+"p99", "ms", against, quantile(beside, 0.99), quantile(without, 0.99), ratioAtMost(2)))
+	report(judged("giant", name+"p50", "ms", against, quantile(beside, 0.5), quantile(without, 0.5), target{}))
+	return nil
+}
+
+// putBound puts a claim and a volume that are bound into the cluster, and fills
+// the directory.
+func (b *bench) putBound(ctx context.Context, name loops.Names, fill func(directory string) error) (directory string, err error) {
+	if directory, err = b.share.add(b.ours, name); err != nil {
+		return "", err
+	}
+	if err := fill(directory); err != nil {
+		return "", err
+	}
+	objects, err := pair{b.ours.bound, b.ours.volume}.stored(name, v1.VolumeBound)
+	if err != nil {
+		return "", err
+	}
+	return directory, b.store.put(ctx, objects)
+}
+
+// makeTree makes files in folders.
+func makeTree(directory string, files int) error {
+	const makers = 4
+	folders := make([]string, 0, files/filesOfFolder)
+	for i := range files / filesOfFolder {
+		folders = append(folders, filepath.Join(directory, fmt.Sprintf("folder-%d", i)))
+	}
+	return loops.Parallel(makers, folders, func(folder string) error {
+		if err := loops.MakeDirectory(folder); err != nil {
+			return err
+		}
+		return makeFiles(folder, filesOfFolder)
+	})
+}
+
+func (b *bench) deleteClaim(ctx context.Context, name loops.Names) error {
+	return b.client.CoreV1().PersistentVolumeClaims(namespace).Delete(ctx, name.Claim, metav1.DeleteOptions{})
+}
+
+// timeDeletions deletes claims one after the other, and returns the times in
+// milliseconds from when the volume was Released until it was no more, of those
+// that ended before a directory was gone, if one is watched.
+func (b *bench) timeDeletions(ctx context.Context, p *process, sight *sight, names []loops.Names, until <-chan fate) ([]float64, error) {
+	const limit = time.Minute
+	var times []float64
+	for _, name := range names {
+		ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not within %v", limit))
+		took, err := b.timeDeletion(ctx, p, sight, name)
+		cancel()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case <-until:
+			return times, nil
+		default:
+		}
+		times = append(times, took)
+	}
+	return times, nil
+}
+
+func (b *bench) timeDeletion(ctx context.Context, p *process, sight *sight, name loops.Names) (float64, error) {
+	if err := b.deleteClaim(ctx, name); err != nil {
+		return 0, err
+	}
+	var released time.Time
+	for {
+		e, err := sight.next(ctx, p)
+		switch {
+		case err != nil:
+			return 0, fmt.Errorf("the volume of claim %s is not gone: %w", name.Claim, err)
+		case e.volume.Name != name.Volume:
+		case e.kind == watch.Deleted:
+			return milliseconds(e.at.Sub(released)), nil
+		case released.IsZero() && e.volume.Status.Phase == v1.VolumeReleased:
+			released = e.at
+		}
+	}
+}

@@ -1,0 +1,15 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+)
+
+// progress says what goes on, and since when.
+type progress struct{ began time.Time }
+
+func (p progress) say(format string, args ...any) {
+	d := time.Since(p.began)
+	fmt.Fprintf(os.Stdout, "%3d:%02d  %s\n", int(d.Minutes()), int(d.Seconds())%60, fmt.Sprintf(format, args...))
+}

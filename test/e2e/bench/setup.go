@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nfs-provisioner/nfs-provisioner/test/e2e/bench/loops"
+)
+
+// newBench connects to the cluster, and makes what all measurements need.
+func newBench(ctx context.Context, o options) (*bench, error) {
+	b := &bench{options: o, sizes: newSizes(o.quick, o.repeat), progress: progress{time.Now()}, numbering: newNumbering()}
+	var err error
+	if b.profile, err = readProfile(o.profile); err != nil {
+		return nil, err
+	}
+	for name, value := range o.parameters {
+		if b.profile.Parameters == nil {
+			b.profile.Parameters = map[string]string{}
+		}
+		b.profile.Parameters[name] = value
+	}
+	if _, err := os.Stat(o.provisioner); err != nil {
+		return nil, fmt.Errorf("--provisioner: %w", err)
+	}
+	if b.work, err = filepath.Abs(o.work); err != nil {
+		return nil, err
+	}
+	b.share.root = filepath.Join(b.work, "share")
+	if b.profile.Directory != "" {
+		b.share.root = b.profile.Directory
+	}
+	if b.client, b.admin, err = loops.Connect(os.Getenv("KUBECONFIG")); err != nil {
+		return nil, err
+	}
+	if b.store, err = openStore(ctx, o.etcd); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// prepare makes namespace, account, classes and samples.
+func (b *bench) prepare(ctx context.Context) error {
+	b.say("preparing: an account, classes, and a sample of what the provisioner makes")
+	if err := b.sweep(ctx); err != nil {
+		return err
+	}
+	space := &v1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
+	if _, err := b.client.CoreV1().Namespaces().Create(ctx, space, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	if err := allow(ctx, b.client, namespace); err != nil {
+		return err
+	}
+	b.kubeconfig = filepath.Join(b.work, "kubeconfig")
+	if err := writeKubeconfig(ctx, b.client, b.admin, namespace, b.kubeconfig); err != nil {
+		return err
+	}
+	var err error
+	if b.account, _, err = loops.Connect(b.kubeconfig); err != nil {
+		return err
+	}
+	for _, name := range []string{classUnderTest, classBare, classOther, classInNode} {
+		if err := b.makeClass(ctx, name); err != nil {
+			return err
+		}
+	}
+	if err := b.share.renew(); err != nil {
+		return err
+	}
+	return b.takeSamples(ctx)
+}
+
+func (b *bench) makeClass(ctx context.Context, name string) error {
+	parameters := b.profile.Parameters
+	if name == classOther {
+		parameters = nil
+	}
+	class := &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Provisioner: name, Parameters: parameters}
+	_, err := b.client.StorageV1().StorageClasses().Create(ctx, class, metav1.CreateOptions{})
+	return err
+}
+
+// sweep removes what this run, or an interrupted one, has made, but for the
+// namespace, which takes the cluster a while.
+func (b *bench) sweep(ctx context.Context) error {
+	problems := []error{
+		b.store.remove(ctx, append(append(prefixes(namespace, passing), prefixes(namespace, filling)...), eventKeys+namespace+"/")...),
+		b.removeMade(ctx),
+		disallow(ctx, b.client, namespace),
+		b.removeFlowSchemas(ctx),
+	}
+	for _, name := range []string{classUnderTest, classBare, classOther, classInNode} {
+		err := b.client.StorageV1().StorageClasses().Delete(ctx, name, metav1.DeleteOptions{})
+		if !apierrors.IsNotFound(err) {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// finish takes everything back.
+func (b *bench) finish(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	problems := []error{b.sweep(ctx), b.share.renew(), os.Remove(b.kubeconfig)}
+	err := b.client.CoreV1().Namespaces().Delete(ctx, namespace, metav1.DeleteOptions{})
+	if !apierrors.IsNotFound(err) {
+		problems = append(problems, err)
+	}
+	return errors.Join(append(problems, b.store.close())...)
+}
+
+// removeMade removes claims and volumes whose names the API server gave.
+func (b *bench) removeMade(ctx context.Context) error {
+	const page = 500
+	options := metav1.ListOptions{Limit: page}
+	keys := []string{claimKeys + namespace + "/"}
+	for {
+		volumes, err := b.client.CoreV1().PersistentVolumes().List(ctx, options)
+		if err != nil {
+			return err
+		}
+		for i := range volumes.Items {
+			if loops.Of(&volumes.Items[i], namespace) {
+				keys = append(keys, volumeKeys+volumes.Items[i].Name)
+			}
+		}
+		if options.Continue = volumes.Continue; options.Continue == "" {
+			break
+		}
+	}
+	for len(keys) > 0 {
+		some := keys[:min(atOnce, len(keys))]
+		keys = keys[len(some):]
+		if err := b.store.remove(ctx, some...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

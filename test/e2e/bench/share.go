@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nfs-provisioner/nfs-provisioner/test/e2e/bench/loops"
+)
+
+// share is the directory on this machine that provisioners take for an NFS
+// export.
+type share struct{ root string }
+
+// renew makes the share empty.
+func (s share) renew() error {
+	entries, err := os.ReadDir(s.root)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if err := os.RemoveAll(filepath.Join(s.root, e.Name())); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(s.root, 0o777); err != nil {
+		return err
+	}
+	return s.flush()
+}
+
+// flush writes everything out, so that it is not written during a measurement.
+func (s share) flush() error {
+	f, err := os.Open(s.root)
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.Syncfs(int(f.Fd())), f.Close())
+}
+
+// keptAbout finds the files outside the volume's directory whose name or content
+// says a volume's name.
+func (s share) keptAbout(volume, directory string) ([]loops.File, error) {
+	var all []loops.File
+	err := filepath.WalkDir(s.root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		relative, err := filepath.Rel(s.root, path)
+		if err != nil || strings.HasPrefix(relative, directory+"/") {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if strings.Contains(relative, volume) || strings.Contains(string(content), volume) {
+			all = append(all, loops.File{Path: relative, Content: string(content), Mode: info.Mode().Perm()})
+		}
+		return err
+	})
+	return all, err
+}
+
+// add makes the directory of a volume and what the provisioner would keep about
+// it, as in the sample, and returns the directory.
+func (s share) add(like sample, names loops.Names) (string, error) {
+	replace := names.Instead(like.names).Replace
+	directory := filepath.Join(s.root, replace(like.directory))
+	if err := os.MkdirAll(directory, 0o777); err != nil {
+		return "", err
+	}
+	for _, k := range like.kept {
+		path := filepath.Join(s.root, replace(k.Path))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(path, []byte(replace(k.Content)), k.Mode); err != nil {
+			return "", err
+		}
+	}
+	return directory, nil
+}

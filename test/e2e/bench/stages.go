@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A stage measures rows that need the same preparation.
+type stage struct {
+	keys    []string
+	measure func(b *bench, ctx context.Context, report func(row)) error
+}
+
+// stages are in the order in which they are measured and reported.
+func stages() []stage {
+	return []stage{
+		{[]string{"burst"}, (*bench).measureBurst},
+		{[]string{"burst-nfs"}, (*bench).measureBurstNFS},
+		{[]string{"one-claim"}, (*bench).measureOneClaim},
+		{[]string{"requests"}, (*bench).measureRequests},
+		{[]string{"memory", "start-up", "idle"}, (*bench).measureVolumes},
+		{[]string{"delete"}, (*bench).measureDelete},
+		{[]string{"giant"}, (*bench).measureGiant},
+		{[]string{"handover"}, (*bench).measureHandover},
+	}
+}
+
+func allKeys() []string {
+	var keys []string
+	for _, s := range stages() {
+		keys = append(keys, s.keys...)
+	}
+	return keys
+}
+
+// longestStage ends a stage that hangs.
+const longestStage = 15 * time.Minute
+
+// measure measures what is wanted, and writes the report also of what failed.
+func measure(ctx context.Context, o options) (err error) {
+	b, err := newBench(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.finish(ctx)) }()
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	r, err := readReport(o.out)
+	if err != nil {
+		return err
+	}
+	if r.About, err = b.describe(ctx); err != nil {
+		return err
+	}
+	failures := 0
+	for _, s := range stages() {
+		if ctx.Err() != nil || !slices.ContainsFunc(s.keys, o.wants) {
+			continue
+		}
+		rows := b.run(ctx, s)
+		r.replace(rows)
+		for _, row := range rows {
+			if row.Problem != "" {
+				failures++
+			}
+		}
+	}
+	b.say("writing the report to %s", o.out)
+	if err := errors.Join(r.write(o.out), render(o.out), ctx.Err()); err != nil {
+		return err
+	}
+	if failures > 0 {
+		return fmt.Errorf("%d rows could not be measured", failures)
+	}
+	return nil
+}
+
+// run measures a stage. What could not be measured has a row that says so.
+func (b *bench) run(ctx context.Context, s stage) (rows []row) {
+	ctx, cancel := context.WithTimeoutCause(ctx, longestStage, fmt.Errorf("not within %v", longestStage))
+	defer cancel()
+	report := func(r row) {
+		if b.wants(r.Key) {
+			b.say("%s", r.line())
+			rows = append(rows, r)
+		}
+	}
+	err := s.measure(b, ctx, report)
+	if err == nil {
+		return rows
+	}
+	for _, key := range s.keys {
+		report(failed(key, err))
+	}
+	return rows
+}
