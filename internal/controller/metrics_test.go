@@ -3,6 +3,7 @@ package controller
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -73,6 +74,29 @@ func TestEveryMetricThatIsPromisedIsThere(t *testing.T) {
 	for _, queue := range []string{"claims", "volumes"} {
 		if !slices.ContainsFunc(families["workqueue_depth"].GetMetric(), func(m *dto.Metric) bool { return labelled(m, []string{queue}) }) {
 			t.Errorf("the queue of %s is missing", queue)
+		}
+	}
+}
+
+func TestEveryMetricOfOursIsInTheReadme(t *testing.T) {
+	r, on := rounding(t, share.Options{})
+	if err := r.check(t.Context(), on, nil); err != nil {
+		t.Fatal(err)
+	}
+	r.metrics.shares.promise(on, r.caches)
+	r.round(t.Context(), on)
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range r.scrape(t) {
+		if strings.HasPrefix(name, namespace+"_") && !strings.Contains(string(readme), "`"+name+"`") {
+			t.Errorf("%s is not in README.md", name)
+		}
+	}
+	for _, kind := range share.ErrorKinds() {
+		if !strings.Contains(string(readme), "`"+string(kind)+"`") {
+			t.Errorf("errors of the kind %s are not in README.md", kind)
 		}
 	}
 }
