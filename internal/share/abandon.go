@@ -68,11 +68,12 @@ func removeEmpty(t *tree, d Directory) error {
 		return &fs.PathError{Op: "rmdir", Path: d.path, Err: syscall.ENOTEMPTY}
 	}
 	aside := temporary + "/" + rand.Text()
-	if err := t.into(aside, func() error { return t.Move(d.path, aside) }); err != nil {
+	nobodys := func() bool { return t.isNobodys(d) }
+	if err := t.into(aside, func() error { return t.Move(d.path, aside, nobodys) }); err != nil {
 		return err
 	}
 	if err := t.Rmdir(aside); err != nil {
-		return errors.Join(err, t.Move(aside, d.path))
+		return errors.Join(err, t.Move(aside, d.path, func() bool { return !nobodys() }))
 	}
 	return nil
 }

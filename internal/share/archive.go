@@ -82,7 +82,7 @@ func (s *Share) archive(t *tree, v Volume, owner Record) (Directory, error) {
 			continue
 		}
 		if err == nil {
-			err = move(t, v.Directory, place)
+			err = move(t, owner, place)
 		}
 		if err != nil {
 			return Directory{}, errors.Join(err, removeRecord(t, archive))
@@ -92,16 +92,17 @@ func (s *Share) archive(t *tree, v Volume, owner Record) (Directory, error) {
 	return Directory{}, fmt.Errorf("%w: no name is free for the archive of %q", ErrExists, v.Directory)
 }
 
-// move renames a directory to a place that was free a moment ago. An error is
-// none if the data is there all the same, as when an NFS server's first answer
+// move renames the directory of r to a place that was free a moment ago. An error
+// is none if the data is there all the same, as when an NFS server's first answer
 // was lost.
-func move(t *tree, from, to Directory) error {
+func move(t *tree, r Record, to Directory) error {
 	if above := to.parent(); above != "." {
 		if err := t.MkdirAll(above, parentMode); err != nil {
 			return err
 		}
 	}
-	err := t.Move(from.path, to.path)
+	from := r.Directory
+	err := t.Move(from.path, to.path, func() bool { return t.is(r) || t.isNobodys(from) })
 	if err == nil {
 		return nil
 	}

@@ -183,3 +183,62 @@ func TestALeaderThatWasStoppedBeforeAnyStepHarmsNobody(t *testing.T) {
 		}
 	}
 }
+
+// Nor does he undo what the next leader has gone on from: a directory that was
+// put back where nobody owns it any more would be lost sight of, and in the way
+// of whoever wants the path.
+func TestALeaderThatWasStoppedAfterAnyStepUndoesNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		operation func(t *testing.T, s *Share, r Record) error
+		full      bool
+		want      string // the place of the data afterwards, if it is kept
+	}{
+		"Remove":           {func(t *testing.T, s *Share, r Record) error { return s.Remove(t.Context(), volume(r)) }, true, ""},
+		"Remove, no data":  {func(t *testing.T, s *Share, r Record) error { return s.Remove(t.Context(), volume(r)) }, false, ""},
+		"Archive":          {archiving, true, "archived-team/db-pv-1/file"},
+		"Archive, no data": {archiving, false, ""},
+		"Abandon":          {func(t *testing.T, s *Share, r Record) error { return s.Abandon(t.Context(), r) }, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reached := true
+			for nth := 1; reached; nth++ {
+				s := newShare(t, inMemory(t))
+				r := record(t, "pv-1", "a", "team/db")
+				mustMake(t, s, r, open777)
+				if c.full {
+					write(t, s, "team/db/file", "data")
+				}
+				reached = false
+				asked := 0
+				s.options.Fence = func() error {
+					if asked++; asked < nth {
+						return nil
+					}
+					if asked == nth {
+						reached = true
+						next := newShare(t, s.Mount)
+						for c.operation(t, next, r) != nil {
+							t.Fatalf("step %d: the next leader cannot finish", nth)
+						}
+					}
+					return errFenced
+				}
+				_ = c.operation(t, s, r)
+				if c.want != "" {
+					expectContent(t, s, c.want, "data")
+				}
+				if _, err := newShare(t, s.Mount).Make(t.Context(), record(t, "pv-2", "b", "team/db"), open777); err != nil {
+					t.Errorf("step %d: the path is not free: %v", nth, err)
+				}
+				if t.Failed() {
+					t.Fatalf("step %d", nth)
+				}
+			}
+		})
+	}
+}
+
+func archiving(t *testing.T, s *Share, r Record) error {
+	_, err := s.Archive(t.Context(), volume(r))
+	return err
+}

@@ -208,6 +208,18 @@ func (t *tree) confirm(r Record, moved string) error {
 	return errors.Join(lost, err)
 }
 
+// is says whether the record of r's directory is that of r's volume.
+func (t *tree) is(r Record) bool {
+	owner, err := readRecord(t, r.Directory)
+	return err == nil && owner.names(r.Volume, r.Cluster)
+}
+
+// isNobodys says whether d has no record, nor has one above or below it.
+func (t *tree) isNobodys(d Directory) bool {
+	_, err := readRecord(t, d)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 // pruneAbove removes folders of the records' tree that hold no record any
 // more. It stops at the first that does; a failure leaves an empty folder,
 // which owns nothing.

@@ -34,7 +34,7 @@ func restoreRecord(t *tree, place, volume string, misplaced Record) (proof Recor
 	// What is in the trash is the volume's own, unless the other one misses its.
 	missed, err := missing(t, misplaced.Directory, binOf(volume))
 	if err == nil && missed {
-		err = t.Move(binOf(volume), misplaced.Directory.path)
+		err = t.Move(binOf(volume), misplaced.Directory.path, func() bool { return t.is(misplaced) })
 	}
 	if err != nil {
 		return Record{}, err
@@ -80,7 +80,7 @@ func restoreDirectory(t *tree, volume, cluster string) error {
 	if missed, err := missing(t, proof.Directory, binOf(volume)); !missed || err != nil {
 		return err
 	}
-	return t.Move(binOf(volume), proof.Directory.path)
+	return t.Move(binOf(volume), proof.Directory.path, func() bool { return t.is(owner) })
 }
 
 // strayAfter is the age at which a whole record in the folder of those that are

@@ -98,7 +98,8 @@ func throwAway(t *tree, r Record) error {
 		if taken {
 			return fmt.Errorf("%w: %q was made again after it was moved to %s; remove one of them by hand", ErrNotOurs, r.Directory, bin)
 		}
-		if err := t.into(bin, func() error { return t.Move(r.Directory.path, bin) }); err != nil {
+		done := func() bool { return t.is(r) || t.isNobodys(r.Directory) }
+		if err := t.into(bin, func() error { return t.Move(r.Directory.path, bin, done) }); err != nil {
 			return err
 		}
 	}

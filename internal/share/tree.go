@@ -110,15 +110,16 @@ func (t *tree) Rename(name, to string) error {
 
 // Move renames a directory to a name that is free. A process that was stopped
 // between asking the fence and the step may have moved what is another
-// volume's by now; so the fence is asked once more, and if this process may not
-// write any more, the directory is put back.
-func (t *tree) Move(name, to string) error {
+// volume's by now; so the fence is asked once more. If this process may not
+// write any more, the directory is put back, unless the move stands: whoever
+// leads now may have gone on from it.
+func (t *tree) Move(name, to string, stands func() bool) error {
 	if err := t.changing(func() error { return t.mount.renameNew(name, to) }); err != nil {
 		return err
 	}
 	lost := t.fence()
-	if lost == nil {
-		return nil
+	if lost == nil || stands() {
+		return lost
 	}
 	return errors.Join(lost, t.mount.renameNew(to, name))
 }
