@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 )
 
 // binOf and proofOf are where the data of a volume goes, and the record that
@@ -16,6 +18,14 @@ const proofSuffix = "_record"
 
 // removedOf is where the proof goes once the data is gone.
 func removedOf(volume string) string { return removedFolder + "/" + fileName(volume) }
+
+// ofVolumes lists what a folder of data or proofs holds of volumes. A file that is
+// removed while it is open is kept by an NFS client under a name like .nfs0001
+// until it is closed; no volume's name begins with a dot (RFC 1123).
+func ofVolumes(t *tree, folder string) ([]string, error) {
+	names, err := t.names(folder)
+	return slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, ".") }), err
+}
 
 // proves says whether a proof of v is in a place.
 func proves(t *tree, place string, v Volume) (bool, error) {

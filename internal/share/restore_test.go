@@ -165,3 +165,26 @@ func TestAnArchiveWhoseDataIsMovedMeanwhileKeepsItsRecord(t *testing.T) {
 		expectContent(t, s, place.path+"/file", "kept")
 	}
 }
+
+func TestAFileThatAnNFSClientKeepsUntilItIsClosedIsNoProof(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		s.options.Remember = time.Nanosecond
+		gone, heir := late(t, s, "pv-1")
+		for _, folder := range []string{trashFolder, removedFolder} {
+			place := filepath.Join(s.Mount, folder, ".keeps-0001") // as .nfs0001, which NFS itself forbids to make
+			if err := os.Link(filepath.Join(s.Mount, recordPath(heir.Directory)), place); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := s.Sweep(t.Context(), gone.Cluster, heirExists); err != nil {
+			t.Error(err)
+		}
+		must(t, s.Walk(t.Context(), func(string) bool { return false }, func(e Entry) error {
+			if e.Trashed || e.Damaged != nil {
+				t.Errorf("the inventory shows %+v", e)
+			}
+			return nil
+		}))
+		s.expectOwner(t, heir)
+	})
+}

@@ -36,7 +36,7 @@ const forgottenAtOnce = 256
 
 // forget drops the proofs that nobody will ask for any more.
 func (s *Share) forget(ctx context.Context, cluster string, exists func(volume string) bool) error {
-	names, err := do(ctx, s, "list what was removed", nil, func(t *tree) ([]string, error) { return t.names(removedFolder) })
+	names, err := do(ctx, s, "list what was removed", nil, func(t *tree) ([]string, error) { return ofVolumes(t, removedFolder) })
 	problems := []error{err}
 	for some := range slices.Chunk(names, forgottenAtOnce) {
 		_, err := do(ctx, s, "forget what was removed", nil, func(t *tree) (struct{}, error) {
@@ -115,7 +115,7 @@ func age(file fs.FileInfo) time.Duration { return max(0, time.Since(renamed(file
 // sweepTrash lists the volumes that are gone and whose data is not, and puts back
 // what came into the trash too late.
 func sweepTrash(t *tree, cluster string, exists func(string) bool) (removing []string, err error) {
-	names, err := t.names(trashFolder)
+	names, err := ofVolumes(t, trashFolder)
 	problems := []error{err}
 	proven := map[string]bool{}
 	for _, name := range names {

@@ -192,7 +192,7 @@ func (s *Share) walkTrash(ctx context.Context, show func(Entry) error) error {
 }
 
 func listTrash(t *tree) ([]Entry, error) {
-	found, err := t.names(trashFolder)
+	found, err := ofVolumes(t, trashFolder)
 	if err != nil {
 		return nil, err
 	}
