@@ -72,6 +72,15 @@ func (c *cluster) startNode(n int, s settings) (*daemon, error) {
 	})
 }
 
+// keepTime reminds a node of its clock every few seconds, for as long as it
+// lives. User-mode Linux sets its timer at each tick for the next; now and then,
+// under load, one was lost, and the time of the node stood still.
+func (c *cluster) keepTime(node *daemon) error {
+	const remind = `while sleep 5 && kill -ALRM "$0"; do :; done 2>/dev/null`
+	_, err := c.start("clock-of-"+node.role, []string{"sh", "-c", remind, strconv.Itoa(node.pid)})
+	return err
+}
+
 // memoryDir is where a guest's memory is kept, as a file without a name:
 // in memory, if it fits.
 func (c *cluster) memoryDir(s settings) string {

@@ -139,6 +139,9 @@ func (c *cluster) awaitNodes(p *progress, s settings, nodes []*daemon) error {
 		if err := node.await(2*time.Minute, c.agent(i+1).ping); err != nil {
 			return err
 		}
+		if err := c.keepTime(node); err != nil {
+			return err
+		}
 		p.say("%s has booted", node.role)
 	}
 	images, err := c.images()
