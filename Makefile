@@ -104,6 +104,7 @@ vet: ## go vet, of all code with and without the end-to-end tests
 .PHONY: lint
 lint: $(GOLANGCI) ## golangci-lint, as .golangci.yml says
 	$(GOLANGCI) run ./...
+	cd test/e2e/bench && $(CURDIR)/$(GOLANGCI) run ./...
 
 .PHONY: unit
 unit: ## The tests of the packages, with the race detector, and those of the test cluster's and the benchmark's programs

@@ -40,6 +40,7 @@ type bench struct {
 	numbering *numbering
 	profile   profile
 	share     share
+	beside    share // of bare loops that run at the same time as the provisioner
 	admin     *rest.Config
 	client    kubernetes.Interface
 	store     *store

@@ -41,10 +41,10 @@ func (r report) markdown(to interface{ Write([]byte) (int, error) }, plots []plo
 	}
 	return t.Execute(to, struct {
 		report
-		Plots       []plotFile
-		Loops       []bareLoop
-		Idle, Lease time.Duration
-	}{r, plots, r.loops(), newSizes(r.About.Quick, 1).idle, lease})
+		Plots                    []plotFile
+		Loops                    []bareLoop
+		Idle, Lease, DeleteEvery time.Duration
+	}{r, plots, r.loops(), newSizes(r.About.Quick, 1).idle, lease, deleteEvery})
 }
 
 // loops are the bare loops, each with what it is beside: all rows of a key, or a

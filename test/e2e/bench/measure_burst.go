@@ -18,7 +18,7 @@ func (b *bench) measureBurst(ctx context.Context, report func(row)) error {
 	for _, w := range workersOfPlot {
 		n, repeat, want := b.burstOther, min(b.repeat, 3), target{}
 		if w == workers {
-			n, repeat, want = b.burst, b.repeat, ratioAtLeast(0.8)
+			n, repeat, want = b.burst, b.repeat, nearlyBare()
 		}
 		var rates, bare []float64
 		for i := range repeat {

@@ -14,7 +14,7 @@ import (
 // measureOneClaim: the time from the request for a claim until its volume is
 // there, one after the other, in an idle system.
 func (b *bench) measureOneClaim(ctx context.Context, report func(row)) (err error) {
-	if err := b.share.renew(); err != nil {
+	if err := errors.Join(b.share.renew(), b.beside.renew()); err != nil {
 		return err
 	}
 	p, ready, err := b.launchProvisioner("one-claim", workers)
@@ -32,7 +32,7 @@ func (b *bench) measureOneClaim(ctx context.Context, report func(row)) (err erro
 		return err
 	}
 	defer sight.stop()
-	like := b.ours.likeness(false)
+	like := b.ours.elsewhere()
 	const warmUp = 5
 	var times, bare []float64
 	for i := range b.oneClaim + warmUp {
@@ -68,7 +68,7 @@ func (b *bench) timedClaim(ctx context.Context, p *process, sight *sight) (float
 	if _, err := b.client.CoreV1().PersistentVolumeClaims(namespace).Create(ctx, claim, metav1.CreateOptions{}); err != nil {
 		return 0, err
 	}
-	e, err := sight.madeFor(ctx, p, namespace, claim.Name)
+	e, err := sight.madeFor(ctx, p, claim.Name)
 	if err != nil {
 		return 0, err
 	}
@@ -85,7 +85,7 @@ func (b *bench) bareClaim(ctx context.Context, sight *sight, like loops.Likeness
 	if err != nil {
 		return 0, err
 	}
-	volume, err := like.Make(made, b.share.root)
+	volume, err := like.Make(made, b.beside.root)
 	if err != nil {
 		return 0, err
 	}
@@ -98,7 +98,7 @@ func (b *bench) bareClaim(ctx context.Context, sight *sight, like loops.Likeness
 	if _, err := b.account.CoreV1().PersistentVolumes().Create(ctx, volume, metav1.CreateOptions{}); err != nil {
 		return 0, err
 	}
-	e, err := sight.madeFor(ctx, nil, namespace, claim.Name)
+	e, err := sight.madeFor(ctx, nil, claim.Name)
 	if err != nil {
 		return 0, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -20,8 +21,11 @@ const (
 	filesOfSmall  = 10
 )
 
-// measureGiant: claims are deleted one after the other, before, while and after a
-// volume with very many files is removed.
+// deleteEvery is the time between two deletions beside the giant.
+const deleteEvery = 50 * time.Millisecond
+
+// measureGiant: claims are deleted at an even rate, before, while and after a volume
+// with very many files is removed.
 func (b *bench) measureGiant(ctx context.Context, report func(row)) (err error) {
 	if err := b.share.renew(); err != nil {
 		return err
@@ -70,11 +74,10 @@ func (b *bench) deleteBeside(ctx context.Context, p *process, giant loops.Names,
 	}
 	defer func() { err = both(err, w.stop) }()
 	quarter := len(small) / 4
-	without, err := b.timeDeletions(ctx, p, sight, small[:quarter], nil)
+	before, err := b.timeDeletions(ctx, p, sight, small[:quarter])
 	if err != nil {
 		return err
 	}
-	began := time.Now()
 	if err := b.deleteClaim(ctx, giant); err != nil {
 		return err
 	}
@@ -82,22 +85,28 @@ func (b *bench) deleteBeside(ctx context.Context, p *process, giant loops.Names,
 	if err := w.next(ctx, p, &fate); err != nil {
 		return fmt.Errorf("the giant is not moved: %w", err)
 	}
-	beside, err := b.timeDeletions(ctx, p, sight, small[quarter:3*quarter], w.heard)
+	during, err := b.timeDeletions(ctx, p, sight, small[quarter:3*quarter])
 	if err != nil {
 		return err
 	}
+	for fate.gone.count == 0 {
+		if err := w.next(ctx, p, &fate); err != nil {
+			return fmt.Errorf("the giant is not removed: %w", err)
+		}
+	}
+	beside := timesBefore(during, fate.gone.last)
+	b.say("the giant was gone %.1f s after it was moved; %d deletions were beside it", fate.gone.last.Sub(fate.freed.first).Seconds(), len(beside))
 	if len(beside) < b.enoughBeside {
 		return fmt.Errorf("the giant was gone after %d deletions beside it; %d are needed", len(beside), b.enoughBeside)
 	}
 	if err := b.awaitNoVolume(ctx, giant.Volume); err != nil {
 		return err
 	}
-	b.say("the giant was gone %.1f s after its claim; %d deletions were beside it", time.Since(began).Seconds(), len(beside))
-	after, err := b.timeDeletions(ctx, p, sight, small[3*quarter:], nil)
+	after, err := b.timeDeletions(ctx, p, sight, small[3*quarter:])
 	if err != nil {
 		return err
 	}
-	without = append(without, after...)
+	without := timesBefore(append(before, after...), time.Now())
 	name := fmt.Sprintf("delete beside a giant of %d files, ", b.giant)
 	const against = "the same deletions by the same provisioner, without the giant"
 	report(judged("giant", name+"p99", "ms", against, quantile(beside, 0.99), quantile(without, 0.99), ratioAtMost(2)))
@@ -140,44 +149,66 @@ func (b *bench) deleteClaim(ctx context.Context, name loops.Names) error {
 	return b.client.CoreV1().PersistentVolumeClaims(namespace).Delete(ctx, name.Claim, metav1.DeleteOptions{})
 }
 
-// timeDeletions deletes claims one after the other, and returns the times in
-// milliseconds from when the volume was Released until it was no more, of those
-// that ended before a directory was gone, if one is watched.
-func (b *bench) timeDeletions(ctx context.Context, p *process, sight *sight, names []loops.Names, until <-chan fate) ([]float64, error) {
-	const limit = time.Minute
-	var times []float64
-	for _, name := range names {
-		ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not within %v", limit))
-		took, err := b.timeDeletion(ctx, p, sight, name)
-		cancel()
-		if err != nil {
-			return nil, err
+// A deletion is when a volume was Released, and when it was no more.
+type deletion struct{ released, gone time.Time }
+
+// timesBefore are the times in milliseconds of those that ended before a moment.
+func timesBefore(all []deletion, end time.Time) (times []float64) {
+	for _, d := range all {
+		if d.gone.Before(end) {
+			times = append(times, milliseconds(d.gone.Sub(d.released)))
 		}
-		select {
-		case <-until:
-			return times, nil
-		default:
-		}
-		times = append(times, took)
 	}
-	return times, nil
+	return times
 }
 
-func (b *bench) timeDeletion(ctx context.Context, p *process, sight *sight, name loops.Names) (float64, error) {
-	if err := b.deleteClaim(ctx, name); err != nil {
-		return 0, err
+// timeDeletions deletes claims, one every deleteEvery, and waits until their
+// volumes are no more.
+func (b *bench) timeDeletions(ctx context.Context, p *process, sight *sight, names []loops.Names) (all []deletion, err error) {
+	const limit = 2 * time.Minute
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not within %v", limit))
+	defer cancel()
+	var deleting error
+	var group sync.WaitGroup
+	defer func() {
+		cancel()
+		group.Wait()
+		err = errors.Join(err, deleting)
+	}()
+	group.Go(func() { deleting = b.deleteClaims(ctx, names) })
+	released := map[string]time.Time{}
+	for _, name := range names {
+		released[name.Volume] = time.Time{}
 	}
-	var released time.Time
-	for {
+	for len(all) < len(names) {
 		e, err := sight.next(ctx, p)
+		if err != nil {
+			return nil, fmt.Errorf("%d of %d volumes are gone: %w", len(all), len(names), err)
+		}
+		since, ok := released[e.volume.Name]
 		switch {
-		case err != nil:
-			return 0, fmt.Errorf("the volume of claim %s is not gone: %w", name.Claim, err)
-		case e.volume.Name != name.Volume:
+		case !ok:
 		case e.kind == watch.Deleted:
-			return milliseconds(e.at.Sub(released)), nil
-		case released.IsZero() && e.volume.Status.Phase == v1.VolumeReleased:
-			released = e.at
+			all = append(all, deletion{since, e.at})
+		case since.IsZero() && e.volume.Status.Phase == v1.VolumeReleased:
+			released[e.volume.Name] = e.at
 		}
 	}
+	return all, nil
+}
+
+func (b *bench) deleteClaims(ctx context.Context, names []loops.Names) error {
+	tick := time.NewTicker(deleteEvery)
+	defer tick.Stop()
+	for _, name := range names {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil // whoever waits for the volumes says why
+		}
+		if err := b.deleteClaim(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -30,7 +30,7 @@ func (b *bench) provisionerSide() *side {
 
 func (b *bench) bareSide(like string) *side {
 	return &side{class: classBare, start: func(name string) (*process, string, error) {
-		p, err := b.bare("handover-bare-"+name, "lead", "--class="+classBare, "--lease="+lease.String(), "--directory="+b.share.root, like)
+		p, err := b.bare("handover-bare-"+name, "lead", "--class="+classBare, "--lease="+lease.String(), "--directory="+b.beside.root, like)
 		return p, "", err
 	}}
 }
@@ -38,7 +38,7 @@ func (b *bench) bareSide(like string) *side {
 // measureHandover: claims come all the time, the leader is stopped; the time
 // until the other replica has made its first volume.
 func (b *bench) measureHandover(ctx context.Context, report func(row)) error {
-	like, err := b.ours.likeness(false).Flag()
+	like, err := b.ours.elsewhere().Flag()
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (b *bench) handOver(ctx context.Context, signal syscall.Signal, sides ...*s
 	const limit = time.Minute
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not within %v", limit))
 	defer cancel()
-	if err := b.share.renew(); err != nil {
+	if err := errors.Join(b.share.renew(), b.beside.renew()); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -133,7 +133,7 @@ func (b *bench) startSide(ctx context.Context, s *side) (err error) {
 	if s.leader, _, err = s.start("leader"); err != nil {
 		return err
 	}
-	if _, err := sight.madeFor(ctx, s.leader, namespace, claims[0].Claim); err != nil {
+	if _, err := sight.madeFor(ctx, s.leader, claims[0].Claim); err != nil {
 		return err
 	}
 	var ready string

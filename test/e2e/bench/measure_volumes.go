@@ -39,7 +39,8 @@ func (b *bench) measureVolumes(ctx context.Context, report func(row)) (err error
 		return err
 	}
 	defer func() {
-		err = errors.Join(err, b.clear(ctx, filling), b.share.renew())
+		// The controller-manager has a lot to forget.
+		err = errors.Join(err, b.clear(ctx, filling), b.share.renew(), b.quietWithin(ctx, 6*b.calm))
 	}()
 	there := 0
 	for i, n := range b.volumes {
@@ -109,7 +110,7 @@ func (b *bench) measureScale(ctx context.Context, s *scale) (err error) {
 		return err
 	}
 	defer func() { err = both(err, p.stop) }()
-	first, err := sight.madeFor(ctx, p, namespace, claims[0].Claim)
+	first, err := sight.madeFor(ctx, p, claims[0].Claim)
 	if err != nil {
 		return err
 	}

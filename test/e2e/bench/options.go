@@ -33,7 +33,7 @@ func flags(o *options) *pflag.FlagSet {
 	set.StringSliceVar(&o.only, "only", nil, "measure these rows alone: "+strings.Join(allKeys(), ","))
 	set.IntVar(&o.repeat, "repeat", repeat, "how often each side is measured; rows that take long are measured less often")
 	set.BoolVar(&o.quick, "quick", false, "small numbers: a test that all of it works, and no measurement")
-	set.StringVar(&o.out, "out", "docs", "where benchmark.json, benchmark.md and the plots go; rows that are not measured stay as they are")
+	set.StringVar(&o.out, "out", "docs", "where benchmark.json, benchmark.md and the plots go")
 	set.StringVar(&o.work, "work", "out/bench", "directory of the share and of the logs")
 	set.StringVar(&o.etcd, "etcd", "http://127.0.0.1:2379", "etcd of the test cluster")
 	set.BoolVar(&o.render, "render", false, "measure nothing; write benchmark.md and the plots from benchmark.json")

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"image/color"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -70,10 +73,15 @@ func (d drawing) draw(values, bare, limits plotter.XYs) (*plot.Plot, error) {
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = d.title, d.x, d.y
 	p.BackgroundColor = color.White
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, ticksAt(values)
-	p.Y.Min = 0
-	p.Legend.Top, p.Legend.Left = true, true
-	grid := plotter.NewGrid()
-	p.Add(grid)
+	p.Y.Min, p.Y.Tick.Marker = 0, plot.TickerFunc(plainTicks)
+	p.Legend.Top, p.Legend.Left, p.Legend.Padding, p.Legend.XOffs = true, true, vg.Points(3), vg.Points(6)
+	for _, style := range []*font.Font{
+		&p.Title.TextStyle.Font, &p.X.Label.TextStyle.Font, &p.Y.Label.TextStyle.Font, &p.X.Tick.Label.Font, &p.Y.Tick.Label.Font, &p.Legend.TextStyle.Font,
+	} {
+		style.Variant = "Sans"
+	}
+	p.Title.Padding = vg.Points(8)
+	p.Add(plotter.NewGrid())
 	for _, line := range []struct {
 		name   string
 		points plotter.XYs
@@ -111,18 +119,28 @@ func ticksAt(points plotter.XYs) plot.ConstantTicks {
 	return ticks
 }
 
-func saveSVG(p *plot.Plot, file string) (err error) {
-	canvas := vgsvg.New(6*vg.Inch, 3.6*vg.Inch)
-	p.Draw(draw.New(canvas))
-	f, err := os.Create(file)
-	if err != nil {
+// plainTicks are the usual ones, without zeros after the point.
+func plainTicks(from, to float64) []plot.Tick {
+	ticks := plot.DefaultTicks{}.Ticks(from, to)
+	for i := range ticks {
+		if ticks[i].Label != "" {
+			ticks[i].Label = figure(ticks[i].Value)
+		}
+	}
+	return ticks
+}
+
+func saveSVG(p *plot.Plot, file string) error {
+	const width, height, margin = 6 * vg.Inch, 3.6 * vg.Inch, 16
+	canvas := vgsvg.New(width, height)
+	whole := draw.New(canvas)
+	whole.FillPolygon(color.White, []vg.Point{{}, {X: width}, {X: width, Y: height}, {Y: height}})
+	p.Draw(draw.Crop(whole, margin/2, -margin, margin/2, -margin/2)) // room for the last label
+	var svg bytes.Buffer
+	if _, err := canvas.WriteTo(&svg); err != nil {
 		return err
 	}
-	defer func() {
-		if closing := f.Close(); err == nil {
-			err = closing
-		}
-	}()
-	_, err = canvas.WriteTo(f)
-	return err
+	// Few readers have the library's font.
+	text := strings.ReplaceAll(svg.String(), "font-family:Liberation Sans;", "font-family:Liberation Sans,Arial,sans-serif;")
+	return os.WriteFile(file, []byte(text), 0o644)
 }

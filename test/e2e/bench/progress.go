@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"time"
 )
 
@@ -11,5 +10,5 @@ type progress struct{ began time.Time }
 
 func (p progress) say(format string, args ...any) {
 	d := time.Since(p.began)
-	fmt.Fprintf(os.Stdout, "%3d:%02d  %s\n", int(d.Minutes()), int(d.Seconds())%60, fmt.Sprintf(format, args...))
+	fmt.Printf("%3d:%02d  %s\n", int(d.Minutes()), int(d.Seconds())%60, fmt.Sprintf(format, args...))
 }

@@ -20,9 +20,11 @@ const (
 )
 
 // quiet waits until nobody writes to the cluster and the machine has calmed
-// down. For the latter it waits only for so long, since others may use the
-// machine.
-func (b *bench) quiet(ctx context.Context) error {
+// down.
+func (b *bench) quiet(ctx context.Context) error { return b.quietWithin(ctx, b.calm) }
+
+// quietWithin waits only for so long for the machine, since others may use it.
+func (b *bench) quietWithin(ctx context.Context, calm time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, longestWait)
 	defer cancel()
 	tick := time.NewTicker(lookEvery)
@@ -31,7 +33,7 @@ func (b *bench) quiet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	began, before, calm := time.Now(), readProcessors(), 0
+	began, before, looks := time.Now(), readProcessors(), 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -43,13 +45,13 @@ func (b *bench) quiet(ctx context.Context) error {
 			return err
 		}
 		busy := readProcessors()
-		still := now-last <= fewWrites && (busy.since(before) <= fewBusy || time.Since(began) > b.calm)
+		still := now-last <= fewWrites && (busy.since(before) <= fewBusy || time.Since(began) > calm)
 		last, before = now, busy
-		calm++
+		looks++
 		if !still {
-			calm = 0
+			looks = 0
 		}
-		if calm == quietLooks {
+		if looks == quietLooks {
 			return nil
 		}
 	}

@@ -4,10 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 )
 
 // A report is what benchmark.json holds.
@@ -30,13 +28,10 @@ type about struct {
 
 func jsonFile(folder string) string { return filepath.Join(folder, "benchmark.json") }
 
-// readReport reads the report of an earlier run, if there is one.
+// readReport reads the report of a run.
 func readReport(folder string) (report, error) {
 	var r report
 	data, err := os.ReadFile(jsonFile(folder))
-	if errors.Is(err, fs.ErrNotExist) {
-		return r, nil
-	}
 	if err != nil {
 		return r, err
 	}
@@ -52,15 +47,4 @@ func (r report) write(folder string) error {
 		return err
 	}
 	return errors.Join(os.MkdirAll(folder, 0o755), os.WriteFile(jsonFile(folder), append(data, '\n'), 0o644))
-}
-
-// replace puts rows into the place of those of the same keys. Rows are in the
-// order of the stages.
-func (r *report) replace(rows []row) {
-	r.Rows = slices.DeleteFunc(r.Rows, func(old row) bool {
-		return slices.ContainsFunc(rows, func(now row) bool { return now.Key == old.Key })
-	})
-	r.Rows = append(r.Rows, rows...)
-	order := allKeys()
-	slices.SortStableFunc(r.Rows, func(a, b row) int { return slices.Index(order, a.Key) - slices.Index(order, b.Key) })
 }

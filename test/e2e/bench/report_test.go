@@ -15,7 +15,7 @@ func someReport() report {
 		About: about{Provisioner: "nfs-provisioner 1.0", Kubernetes: "v1.37.2", Go: "go1.26.8", Kernel: "6.1", CPUs: 2, MemoryGiB: 24, FileSystem: "ext4"},
 		Rows: []row{
 			measured("burst", "burst, 1 worker", "volumes/s", "a loop", []float64{100}, []float64{200}, target{}).at(1),
-			measured("burst", "burst, 16 workers", "volumes/s", "a loop", []float64{400}, []float64{600}, ratioAtLeast(0.8)).at(16),
+			measured("burst", "burst, 16 workers", "volumes/s", "a loop", []float64{400}, []float64{600}, nearlyBare()).at(16),
 			judged("idle", "idle", "% of a core", "a|b", 0.5, 0.25, valueAtMost(1)),
 			failed("giant", errors.New("it was gone\ntoo soon")),
 		},
@@ -31,8 +31,8 @@ func TestAReportIsReadAsItWasWritten(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, r) {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if none, err := readReport(t.TempDir()); err != nil || len(none.Rows) > 0 {
-		t.Errorf("without a report: %+v, %v", none, err)
+	if none, err := readReport(t.TempDir()); err == nil {
+		t.Errorf("without a report: %+v", none)
 	}
 }
 
@@ -54,18 +54,6 @@ func TestEveryRowOfTheJSONHasTheSameKeys(t *testing.T) {
 	}
 	if read.Rows[3]["value"] != nil || read.Rows[3]["met"] != false || read.Rows[0]["met"] != nil || read.Rows[1]["target"] != "at least 0.8 of bare" {
 		t.Errorf("got %v", read.Rows)
-	}
-}
-
-func TestRowsThatAreMeasuredAgainReplaceThoseOfTheirKey(t *testing.T) {
-	r := someReport()
-	r.replace([]row{judged("burst", "burst, again", "volumes/s", "", 1, 1, target{})})
-	var names []string
-	for _, row := range r.Rows {
-		names = append(names, row.Name)
-	}
-	if got := strings.Join(names, "; "); got != "burst, again; idle; giant" {
-		t.Errorf("got %s", got)
 	}
 }
 

@@ -37,9 +37,11 @@ type target struct {
 	limit   float64
 }
 
-func ratioAtLeast(limit float64) target { return target{limit: limit} }
-func ratioAtMost(limit float64) target  { return target{most: true, limit: limit} }
-func valueAtMost(limit float64) target  { return target{ofValue: true, most: true, limit: limit} }
+// nearlyBare is 0.8 of what the bare loop does.
+func nearlyBare() target { return target{limit: 0.8} }
+
+func ratioAtMost(limit float64) target { return target{most: true, limit: limit} }
+func valueAtMost(limit float64) target { return target{ofValue: true, most: true, limit: limit} }
 
 func (t target) text(unit string) string {
 	bound := "at least "

@@ -13,8 +13,8 @@ func TestATargetIsMetUpToItsLimit(t *testing.T) {
 		met         bool
 		text        string
 	}{
-		"ratio that is enough":    {ratioAtLeast(0.8), 80, 100, true, "at least 0.8 of bare"},
-		"ratio that is too small": {ratioAtLeast(0.8), 79, 100, false, "at least 0.8 of bare"},
+		"ratio that is enough":    {nearlyBare(), 80, 100, true, "at least 0.8 of bare"},
+		"ratio that is too small": {nearlyBare(), 79, 100, false, "at least 0.8 of bare"},
 		"ratio that is small":     {ratioAtMost(5), 50, 10, true, "at most 5 of bare"},
 		"ratio that is too large": {ratioAtMost(5), 51, 10, false, "at most 5 of bare"},
 		"value that is small":     {valueAtMost(3), 3, 1, true, "at most 3 s"},
@@ -55,7 +55,7 @@ func TestTheLimitOfATargetIsAValue(t *testing.T) {
 	for _, c := range []struct {
 		want target
 		at   float64
-	}{{ratioAtLeast(0.8), 80}, {ratioAtMost(1.5), 150}, {valueAtMost(3), 3}} {
+	}{{nearlyBare(), 80}, {ratioAtMost(1.5), 150}, {valueAtMost(3), 3}} {
 		if r := judged("k", "n", "s", "", 1, 100, c.want); r.Limit == nil || *r.Limit != c.at {
 			t.Errorf("got %+v, want the limit %v", r, c.at)
 		}

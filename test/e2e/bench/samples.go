@@ -53,7 +53,7 @@ func (b *bench) sampleOurs(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	pending, err := b.awaitClaim(ctx, made.Name, isAnnounced)
+	pending, err := b.settledClaim(ctx, made.Name, isAnnounced)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (b *bench) sampleOurs(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	bound, err := b.awaitClaim(ctx, made.Name, isBound)
+	bound, err := b.settledClaim(ctx, made.Name, isBound)
 	if err := both(err, p.stop); err != nil {
 		return fmt.Errorf("%w; the provisioner's last words: %s", err, lastLine(p.log))
 	}
@@ -71,6 +71,18 @@ func (b *bench) sampleOurs(ctx context.Context) (err error) {
 	}
 	b.ours, err = newSample(b.share, pending, bound, volume)
 	return err
+}
+
+// settledClaim is a claim with which the cluster is done: copies of one that it
+// still has to write to would all be written to.
+func (b *bench) settledClaim(ctx context.Context, name string, is func(*v1.PersistentVolumeClaim) bool) (*v1.PersistentVolumeClaim, error) {
+	if _, err := b.awaitClaim(ctx, name, is); err != nil {
+		return nil, err
+	}
+	if err := b.quiet(ctx); err != nil {
+		return nil, err
+	}
+	return b.awaitClaim(ctx, name, is)
 }
 
 func newSample(on share, pending, bound *v1.PersistentVolumeClaim, volume *v1.PersistentVolume) (s sample, err error) {
@@ -106,7 +118,7 @@ func (b *bench) sampleOther(ctx context.Context) error {
 	if _, err := b.client.CoreV1().PersistentVolumes().Create(ctx, blockVolume(made), metav1.CreateOptions{}); err != nil {
 		return err
 	}
-	bound, err := b.awaitClaim(ctx, made.Name, isBound)
+	bound, err := b.settledClaim(ctx, made.Name, isBound)
 	if err != nil {
 		return err
 	}

@@ -12,9 +12,13 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/nfs-provisioner/nfs-provisioner/test/e2e/bench/loops"
 )
+
+// kubeconfigFile is that of the account, in the directory of the work.
+const kubeconfigFile = "kubeconfig"
 
 // newBench connects to the cluster, and makes what all measurements need.
 func newBench(ctx context.Context, o options) (*bench, error) {
@@ -35,7 +39,7 @@ func newBench(ctx context.Context, o options) (*bench, error) {
 	if b.work, err = filepath.Abs(o.work); err != nil {
 		return nil, err
 	}
-	b.share.root = filepath.Join(b.work, "share")
+	b.share.root, b.beside.root = filepath.Join(b.work, "share"), filepath.Join(b.work, "share-of-loops")
 	if b.profile.Directory != "" {
 		b.share.root = b.profile.Directory
 	}
@@ -54,14 +58,13 @@ func (b *bench) prepare(ctx context.Context) error {
 	if err := b.sweep(ctx); err != nil {
 		return err
 	}
-	space := &v1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
-	if _, err := b.client.CoreV1().Namespaces().Create(ctx, space, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+	if err := b.makeNamespace(ctx); err != nil {
 		return err
 	}
 	if err := allow(ctx, b.client, namespace); err != nil {
 		return err
 	}
-	b.kubeconfig = filepath.Join(b.work, "kubeconfig")
+	b.kubeconfig = filepath.Join(b.work, kubeconfigFile)
 	if err := writeKubeconfig(ctx, b.client, b.admin, namespace, b.kubeconfig); err != nil {
 		return err
 	}
@@ -80,6 +83,23 @@ func (b *bench) prepare(ctx context.Context) error {
 	return b.takeSamples(ctx)
 }
 
+// makeNamespace makes it anew, should an interrupted run have left it.
+func (b *bench) makeNamespace(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	space := &v1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
+	if err := b.client.CoreV1().Namespaces().Delete(ctx, namespace, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		return err
+	}
+	return wait.PollUntilContextCancel(ctx, often, true, func(ctx context.Context) (bool, error) {
+		_, err := b.client.CoreV1().Namespaces().Create(ctx, space, metav1.CreateOptions{})
+		if apierrors.IsAlreadyExists(err) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+}
+
 func (b *bench) makeClass(ctx context.Context, name string) error {
 	parameters := b.profile.Parameters
 	if name == classOther {
@@ -96,6 +116,7 @@ func (b *bench) sweep(ctx context.Context) error {
 	problems := []error{
 		b.store.remove(ctx, append(append(prefixes(namespace, passing), prefixes(namespace, filling)...), eventKeys+namespace+"/")...),
 		b.removeMade(ctx),
+		b.store.remove(ctx, volumeKeys+exportName),
 		disallow(ctx, b.client, namespace),
 		b.removeFlowSchemas(ctx),
 	}
@@ -112,7 +133,7 @@ func (b *bench) sweep(ctx context.Context) error {
 func (b *bench) finish(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	problems := []error{b.sweep(ctx), b.share.renew(), os.Remove(b.kubeconfig)}
+	problems := []error{b.sweep(ctx), b.share.renew(), b.beside.renew(), os.RemoveAll(filepath.Join(b.work, kubeconfigFile))}
 	err := b.client.CoreV1().Namespaces().Delete(ctx, namespace, metav1.DeleteOptions{})
 	if !apierrors.IsNotFound(err) {
 		problems = append(problems, err)

@@ -49,20 +49,20 @@ func measure(ctx context.Context, o options) (err error) {
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
-	r, err := readReport(o.out)
-	if err != nil {
-		return err
-	}
+	var r report
 	if r.About, err = b.describe(ctx); err != nil {
 		return err
 	}
 	failures := 0
 	for _, s := range stages() {
-		if ctx.Err() != nil || !slices.ContainsFunc(s.keys, o.wants) {
+		if !slices.ContainsFunc(s.keys, o.wants) {
 			continue
 		}
 		rows := b.run(ctx, s)
-		r.replace(rows)
+		if ctx.Err() != nil {
+			return ctx.Err() // what is there from before is worth more than a part
+		}
+		r.Rows = append(r.Rows, rows...)
 		for _, row := range rows {
 			if row.Problem != "" {
 				failures++
@@ -70,7 +70,7 @@ func measure(ctx context.Context, o options) (err error) {
 		}
 	}
 	b.say("writing the report to %s", o.out)
-	if err := errors.Join(r.write(o.out), render(o.out), ctx.Err()); err != nil {
+	if err := errors.Join(r.write(o.out), render(o.out)); err != nil {
 		return err
 	}
 	if failures > 0 {

@@ -113,6 +113,15 @@ func (s sample) check() error {
 	return nil
 }
 
+// elsewhere is the likeness of volumes on another server, for a bare loop beside a
+// provisioner that runs: what it makes must not look as if it were the other's.
+func (s sample) elsewhere() loops.Likeness {
+	l := s.likeness(false)
+	l.Volume = l.Volume.DeepCopy()
+	l.Volume.Spec.NFS.Server = "bare." + l.Volume.Spec.NFS.Server
+	return l
+}
+
 // likeness is what a bare loop needs to know of the sample, with or without what
 // the provisioner keeps on the share.
 func (s sample) likeness(kept bool) loops.Likeness {

@@ -100,7 +100,7 @@ func (s *sight) made(ctx context.Context, from *process, namespace string, n int
 }
 
 // madeFor waits until the volume of a claim was made and says when.
-func (s *sight) madeFor(ctx context.Context, from *process, namespace, claim string) (seen, error) {
+func (s *sight) madeFor(ctx context.Context, from *process, claim string) (seen, error) {
 	for {
 		e, err := s.next(ctx, from)
 		if err != nil {
@@ -124,8 +124,4 @@ func (s *sight) gone(ctx context.Context, from *process, namespace string, n int
 		}
 	}
 	return nil
-}
-
-func of(volume *v1.PersistentVolume, namespace string) bool {
-	return volume.Spec.ClaimRef != nil && volume.Spec.ClaimRef.Namespace == namespace
 }

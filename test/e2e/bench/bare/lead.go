@@ -51,14 +51,11 @@ func lead(ctx context.Context, o options) error {
 		return err
 	}
 	elector.Run(ctx)
-	if ctx.Err() != nil {
-		return nil
-	}
 	select {
 	case err := <-failed:
-		return err
+		return errors.Join(err, ctx.Err())
 	default:
-		return errLeadershipLost
+		return errors.Join(errLeadershipLost, ctx.Err())
 	}
 }
 
