@@ -28,6 +28,7 @@ const (
 
 // caches are the objects that we read, kept current by watches.
 type caches struct {
+	slimmer
 	factory informers.SharedInformerFactory
 	claims  cache.SharedIndexInformer
 	volumes cache.SharedIndexInformer
@@ -37,8 +38,10 @@ type caches struct {
 // newCaches makes caches for one who serves the claims and volumes of these
 // provisioners.
 func newCaches(client kubernetes.Interface, provisioners ...string) (*caches, error) {
-	factory := informers.NewSharedInformerFactoryWithOptions(client, resync, informers.WithTransform(slimmer{provisioners}.slim))
+	what := slimmer{provisioners}
+	factory := informers.NewSharedInformerFactoryWithOptions(client, resync, informers.WithTransform(what.slim))
 	c := &caches{
+		slimmer: what,
 		factory: factory,
 		claims:  factory.Core().V1().PersistentVolumeClaims().Informer(),
 		volumes: factory.Core().V1().PersistentVolumes().Informer(),

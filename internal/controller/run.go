@@ -8,7 +8,6 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 	lib "sigs.k8s.io/sig-storage-lib-external-provisioner/v10/controller"
 
@@ -96,15 +95,10 @@ func (r *runner) volumeShown(object any) {
 }
 
 func (r *runner) volumeGone(object any) {
-	if last, ok := object.(cache.DeletedFinalStateUnknown); ok {
-		object = last.Obj
+	if volume, ok := shown(object).(*v1.PersistentVolume); ok {
+		r.gate.Settled(volume.Name)
+		r.gate.leave(volume.Name)
 	}
-	volume, ok := object.(*v1.PersistentVolume)
-	if !ok {
-		return
-	}
-	r.gate.Settled(volume.Name)
-	r.gate.leave(volume.Name)
 }
 
 // run works until ctx ends or the lease is lost.

@@ -8,6 +8,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nfs-provisioner/nfs-provisioner/internal/provision"
 )
@@ -22,6 +23,7 @@ const (
 	annMigratedTo             = "pv.kubernetes.io/migrated-to"
 )
 
+// claimAnnotations are what is read of a claim's.
 var claimAnnotations = []string{annStorageProvisioner, annBetaStorageProvisioner, annSelectedNode, v1.BetaStorageClassAnnotation}
 
 // slimmer drops what is never read of the objects in the caches. A cluster may
@@ -29,18 +31,52 @@ var claimAnnotations = []string{annStorageProvisioner, annBetaStorageProvisioner
 // object is mostly what somebody else wants of it.
 type slimmer struct{ provisioners []string }
 
-// slim changes an object before it enters a cache.
+// slim changes an object before it enters a cache. Of a claim or a volume that is
+// no business of ours a stub stays, which has its name and its version: a cache
+// forgets nothing that its watch has shown.
 func (s slimmer) slim(object any) (any, error) {
 	if o, err := meta.Accessor(object); err == nil {
 		o.SetManagedFields(nil)
 	}
 	switch o := object.(type) {
 	case *v1.PersistentVolumeClaim:
+		if !s.serves(o) {
+			return stub(o), nil
+		}
 		slimClaim(o)
 	case *v1.PersistentVolume:
-		s.slimVolume(o)
+		switch {
+		case s.owns(o):
+			o.Spec.StorageClassName, o.Status.Phase = one(o.Spec.StorageClassName), one(o.Status.Phase)
+		case o.Spec.NFS == nil:
+			return stub(o), nil
+		default:
+			slimVolume(o)
+		}
 	}
 	return object, nil
+}
+
+// stub is all that stays of an object that nobody reads.
+func stub(o metav1.Object) *metav1.PartialObjectMetadata {
+	return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+		Namespace: one(o.GetNamespace()), Name: o.GetName(), ResourceVersion: o.GetResourceVersion(),
+	}}
+}
+
+// serves says whether a claim's volume is for these provisioners to make.
+// Kubernetes says so on the claim, once it is to be made, and leaves it there.
+func (s slimmer) serves(c *v1.PersistentVolumeClaim) bool {
+	provisioner, found := c.Annotations[annStorageProvisioner]
+	if !found {
+		provisioner = c.Annotations[annBetaStorageProvisioner]
+	}
+	return slices.Contains(s.provisioners, provisioner)
+}
+
+// owns says whether a volume is for these provisioners to delete.
+func (s slimmer) owns(v *v1.PersistentVolume) bool {
+	return slices.Contains(s.provisioners, v.Annotations[annProvisionedBy]) || slices.Contains(s.provisioners, v.Annotations[annMigratedTo])
 }
 
 // slimClaim leaves what tells whether a claim waits for us, and who it is. What
@@ -59,28 +95,22 @@ func slimClaim(c *v1.PersistentVolumeClaim) {
 	c.Status = v1.PersistentVolumeClaimStatus{Phase: one(c.Status.Phase)}
 }
 
-// slimVolume leaves volumes of ours whole. Of another volume on an NFS server it
-// leaves where it is, whose and how large, for it may lie on a share of ours and
-// overlap a directory, and of any other that it is there.
-func (s slimmer) slimVolume(v *v1.PersistentVolume) {
-	v.Spec.StorageClassName = one(v.Spec.StorageClassName)
-	v.Status.Phase = one(v.Status.Phase)
-	if slices.Contains(s.provisioners, v.Annotations[annProvisionedBy]) || slices.Contains(s.provisioners, v.Annotations[annMigratedTo]) {
-		return
-	}
+// slimVolume leaves where another's volume is, whose and how large, for it may lie
+// on a share of ours and overlap a directory.
+func slimVolume(v *v1.PersistentVolume) {
 	v.Labels, v.OwnerReferences, v.Finalizers = nil, nil, nil
 	maps.DeleteFunc(v.Annotations, func(key, _ string) bool { return !strings.HasPrefix(key, provision.AnnotationPrefix) })
 	if len(v.Annotations) == 0 {
 		v.Annotations = nil
 	}
-	spec := v1.PersistentVolumeSpec{
+	v.Status.Phase = one(v.Status.Phase)
+	v.Spec = v1.PersistentVolumeSpec{
 		PersistentVolumeReclaimPolicy: one(v.Spec.PersistentVolumeReclaimPolicy),
-		StorageClassName:              v.Spec.StorageClassName,
+		StorageClassName:              one(v.Spec.StorageClassName),
+		PersistentVolumeSource:        v1.PersistentVolumeSource{NFS: v.Spec.NFS},
+		ClaimRef:                      v.Spec.ClaimRef,
+		Capacity:                      v.Spec.Capacity,
 	}
-	if v.Spec.NFS != nil {
-		spec.NFS, spec.ClaimRef, spec.Capacity = v.Spec.NFS, v.Spec.ClaimRef, v.Spec.Capacity
-	}
-	v.Spec = spec
 }
 
 // one gives the one copy of a text that many objects share.

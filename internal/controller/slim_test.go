@@ -7,6 +7,7 @@ import (
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/diff"
 	"k8s.io/client-go/tools/cache"
 
@@ -43,17 +44,14 @@ func TestWhatStaysOfAVolumeInTheCache(t *testing.T) {
 
 	for name, c := range map[string]struct {
 		volume *v1.PersistentVolume
-		change func(*v1.PersistentVolume) // from whole to what stays
+		change func(*v1.PersistentVolume) // from whole to what stays; nil: a stub
 	}{
-		"ours":               {whole(nfs, ours), func(v *v1.PersistentVolume) { v.ManagedFields = nil }},
-		"an older install's": {whole(nfs, older), func(v *v1.PersistentVolume) { v.ManagedFields = nil }},
-		"migrated to us":     {whole(csi, migrated), func(v *v1.PersistentVolume) { v.ManagedFields = nil }},
-		"another's on NFS":   {whole(nfs, map[string]string{annProvisionedBy: "other"}), func(v *v1.PersistentVolume) { stripped(v) }},
-		"by hand on NFS":     {whole(nfs, nil), func(v *v1.PersistentVolume) { stripped(v) }},
-		"another's elsewhere": {whole(csi, nil), func(v *v1.PersistentVolume) {
-			stripped(v)
-			v.Spec.CSI, v.Spec.ClaimRef, v.Spec.Capacity = nil, nil, nil
-		}},
+		"ours":                {whole(nfs, ours), func(v *v1.PersistentVolume) { v.ManagedFields = nil }},
+		"an older install's":  {whole(nfs, older), func(v *v1.PersistentVolume) { v.ManagedFields = nil }},
+		"migrated to us":      {whole(csi, migrated), func(v *v1.PersistentVolume) { v.ManagedFields = nil }},
+		"another's on NFS":    {whole(nfs, map[string]string{annProvisionedBy: "other"}), func(v *v1.PersistentVolume) { stripped(v) }},
+		"by hand on NFS":      {whole(nfs, nil), func(v *v1.PersistentVolume) { stripped(v) }},
+		"another's elsewhere": {whole(csi, nil), nil},
 		"another's with a directory of ours": {
 			whole(nfs, map[string]string{annProvisionedBy: "other", provision.AnnotationDirectory: "a"}),
 			func(v *v1.PersistentVolume) {
@@ -63,8 +61,12 @@ func TestWhatStaysOfAVolumeInTheCache(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			want := c.volume.DeepCopy()
-			c.change(want)
+			var want runtime.Object = &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "pv-1", ResourceVersion: "7"}}
+			if c.change != nil {
+				volume := c.volume.DeepCopy()
+				c.change(volume)
+				want = volume
+			}
 			got, err := slimmer{[]string{valid().Provisioner, "older"}}.slim(c.volume)
 			if err != nil || !apiequality.Semantic.DeepEqual(got, want) {
 				t.Errorf("got %v and\n%s", err, diff.Diff(want, got))
@@ -80,10 +82,10 @@ func stripped(v *v1.PersistentVolume) {
 
 func TestWhatStaysOfAClaimInTheCache(t *testing.T) {
 	class, mode := "gold", v1.PersistentVolumeBlock
-	whole := func(volume string) *v1.PersistentVolumeClaim {
+	whole := func(provisioner, volume string) *v1.PersistentVolumeClaim {
 		c := &v1.PersistentVolumeClaim{
 			ObjectMeta: full("data", map[string]string{
-				annStorageProvisioner: "p", annBetaStorageProvisioner: "p", annSelectedNode: "node-1",
+				annStorageProvisioner: provisioner, annBetaStorageProvisioner: "p", annSelectedNode: "node-1",
 				v1.BetaStorageClassAnnotation: "old", "example.org/long": "text",
 			}),
 			Spec: v1.PersistentVolumeClaimSpec{
@@ -103,17 +105,26 @@ func TestWhatStaysOfAClaimInTheCache(t *testing.T) {
 		c.ObjectMeta = metav1.ObjectMeta{Namespace: c.Namespace, Name: c.Name, UID: c.UID, ResourceVersion: c.ResourceVersion, Annotations: annotations}
 		c.Spec.AccessModes, c.Spec.Selector, c.Status.Conditions = nil, nil, nil
 	}
+	older := whole("", "")
+	delete(older.Annotations, annStorageProvisioner)
 	for name, c := range map[string]struct {
 		claim  *v1.PersistentVolumeClaim
-		change func(*v1.PersistentVolumeClaim)
+		change func(*v1.PersistentVolumeClaim) // nil: a stub
 	}{
-		"one that waits":          {whole(""), left},
-		"one that has its volume": {whole("pv-1"), func(c *v1.PersistentVolumeClaim) { left(c); c.Annotations = nil }},
+		"one that waits for us":                     {whole("p", ""), left},
+		"one that waits for us in an older cluster": {older, left},
+		"one that has its volume of us":             {whole("p", "pv-1"), func(c *v1.PersistentVolumeClaim) { left(c); c.Annotations = nil }},
+		"one that waits for another":                {whole("other", ""), nil},
+		"one that has its volume of another":        {whole("other", "pv-1"), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			want := c.claim.DeepCopy()
-			c.change(want)
-			got, err := slimmer{}.slim(c.claim)
+			var want runtime.Object = &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "data", ResourceVersion: "7"}}
+			if c.change != nil {
+				claim := c.claim.DeepCopy()
+				c.change(claim)
+				want = claim
+			}
+			got, err := slimmer{[]string{"p"}}.slim(c.claim)
 			if err != nil || !apiequality.Semantic.DeepEqual(got, want) {
 				t.Errorf("got %v and\n%s", err, diff.Diff(want, got))
 			}

@@ -1,15 +1,59 @@
 package controller
 
-import "k8s.io/client-go/tools/cache"
+import (
+	"time"
 
-// watched is an informer as the library gets it: one whose store nobody but
-// the watch may write to. The library adds each volume that it has made, as it
-// made it. When that comes late, after the watch has shown the volume Bound
-// and Released or even gone, the cache would go on to say what was, and the
-// volume would never be deleted.
-type watched struct{ cache.SharedInformer }
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/cache"
+)
 
-func (w watched) GetStore() cache.Store { return watchedStore{w.SharedInformer.GetStore()} }
+// watchedClaims is the informer of claims as the library gets it: it hears of
+// those that wait for a volume of ours, and of no other. In a large cluster it
+// would queue each claim at its start, and look at each several times while it
+// is bound, before it came to one that waits.
+type watchedClaims struct {
+	cache.SharedIndexInformer
+	serves func(*v1.PersistentVolumeClaim) bool
+}
+
+// AddEventHandlerWithResyncPeriod adds a handler that hears of what waits.
+func (w watchedClaims) AddEventHandlerWithResyncPeriod(h cache.ResourceEventHandler, resync time.Duration) (cache.ResourceEventHandlerRegistration, error) {
+	waits := func(object any) bool {
+		claim, ok := shown(object).(*v1.PersistentVolumeClaim)
+		return ok && claim.Spec.VolumeName == "" && w.serves(claim)
+	}
+	return w.SharedIndexInformer.AddEventHandlerWithResyncPeriod(cache.FilteringResourceEventHandler{FilterFunc: waits, Handler: h}, resync)
+}
+
+// watchedVolumes is the informer of volumes as the library gets it: one that
+// tells of volumes of ours alone, and whose store nobody but the watch may write
+// to. The library adds each volume that it has made, as it made it. When that
+// comes late, after the watch has shown the volume Bound and Released or even
+// gone, the cache would go on to say what was, and the volume would never be
+// deleted.
+type watchedVolumes struct {
+	cache.SharedInformer
+	owns func(*v1.PersistentVolume) bool
+}
+
+// AddEventHandlerWithResyncPeriod adds a handler that hears of what is ours.
+func (w watchedVolumes) AddEventHandlerWithResyncPeriod(h cache.ResourceEventHandler, resync time.Duration) (cache.ResourceEventHandlerRegistration, error) {
+	ours := func(object any) bool {
+		volume, ok := shown(object).(*v1.PersistentVolume)
+		return ok && w.owns(volume)
+	}
+	return w.SharedInformer.AddEventHandlerWithResyncPeriod(cache.FilteringResourceEventHandler{FilterFunc: ours, Handler: h}, resync)
+}
+
+func (w watchedVolumes) GetStore() cache.Store { return watchedStore{w.SharedInformer.GetStore()} }
+
+// shown is an object as it was shown last, if its end was missed.
+func shown(object any) any {
+	if last, ok := object.(cache.DeletedFinalStateUnknown); ok {
+		return last.Obj
+	}
+	return object
+}
 
 type watchedStore struct{ cache.Store }
 

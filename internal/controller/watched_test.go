@@ -1,9 +1,16 @@
 package controller
 
 import (
+	"context"
+	"slices"
+	"sync"
 	"testing"
+	"testing/synctest"
 
 	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/tools/cache"
 )
 
 func TestWhatTheWatchHasShownIsNotReplacedByWhatTheLibraryMade(t *testing.T) {
@@ -11,7 +18,7 @@ func TestWhatTheWatchHasShownIsNotReplacedByWhatTheLibraryMade(t *testing.T) {
 	shown := made.DeepCopy()
 	shown.Status.Phase = v1.VolumeReleased
 	c := cachesOf(t, shown)
-	library := watched{c.volumes}.GetStore()
+	library := watchedVolumes{c.volumes, c.owns}.GetStore()
 	for _, late := range []*v1.PersistentVolume{made, nfsVolume("gone", "nas", "/export/b")} {
 		if err := library.Add(late); err != nil {
 			t.Fatal(err)
@@ -27,4 +34,96 @@ func TestWhatTheWatchHasShownIsNotReplacedByWhatTheLibraryMade(t *testing.T) {
 	if c.volume("gone") {
 		t.Error("a volume that is gone is in the cache")
 	}
+}
+
+// A hearing notes what a handler hears.
+type hearing struct {
+	mu    sync.Mutex
+	heard []string
+}
+
+func (h *hearing) handler() cache.ResourceEventHandler {
+	note := func(what string, object any) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		name, err := cache.DeletionHandlingMetaNamespaceKeyFunc(object)
+		if err != nil {
+			name = err.Error()
+		}
+		h.heard = append(h.heard, what+" "+name)
+	}
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(o any) { note("add", o) },
+		UpdateFunc: func(_, o any) { note("update", o) },
+		DeleteFunc: func(o any) { note("delete", o) },
+	}
+}
+
+func (h *hearing) take() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	heard := h.heard
+	h.heard = nil
+	slices.Sort(heard)
+	return heard
+}
+
+func TestTheLibraryHearsOfWhatIsOursAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		claim := func(name, provisioner, volume string) *v1.PersistentVolumeClaim {
+			return &v1.PersistentVolumeClaim{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name, Annotations: map[string]string{annStorageProvisioner: provisioner}},
+				Spec:       v1.PersistentVolumeClaimSpec{VolumeName: volume},
+			}
+		}
+		volume := func(name, provisioner string) *v1.PersistentVolume {
+			v := nfsVolume(name, "nas", "/export/"+name)
+			v.Annotations = map[string]string{annProvisionedBy: provisioner}
+			return v
+		}
+		client := fake.NewClientset(
+			claim("waits", "us", ""), claim("has", "us", "pv-1"), claim("foreign", "them", ""), claim("undecided", "", ""),
+			volume("pv-1", "us"), volume("pv-2", "them"),
+		)
+		c, err := newCaches(client, "us")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var claims, volumes hearing
+		if _, err := (watchedClaims{c.claims, c.serves}).AddEventHandlerWithResyncPeriod(claims.handler(), 0); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (watchedVolumes{c.volumes, c.owns}).AddEventHandlerWithResyncPeriod(volumes.handler(), 0); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer c.factory.Shutdown()
+		defer cancel()
+		if err := c.start(ctx); err != nil {
+			t.Fatal(err)
+		}
+		hears := func(when string, wantClaims, wantVolumes []string) {
+			t.Helper()
+			synctest.Wait()
+			if got := claims.take(); !slices.Equal(got, wantClaims) {
+				t.Errorf("%s: heard of claims: %v, want %v", when, got, wantClaims)
+			}
+			if got := volumes.take(); !slices.Equal(got, wantVolumes) {
+				t.Errorf("%s: heard of volumes: %v, want %v", when, got, wantVolumes)
+			}
+		}
+		hears("at first", []string{"add team/waits"}, []string{"add pv-1"})
+
+		for _, now := range []*v1.PersistentVolumeClaim{claim("waits", "us", "pv-3"), claim("undecided", "us", ""), claim("foreign", "them", "pv-2")} {
+			if _, err := client.CoreV1().PersistentVolumeClaims("team").Update(ctx, now, metav1.UpdateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, gone := range []string{"pv-1", "pv-2"} {
+			if err := client.CoreV1().PersistentVolumes().Delete(ctx, gone, metav1.DeleteOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		hears("then", []string{"add team/undecided", "delete team/waits"}, []string{"delete pv-1"})
+	})
 }
