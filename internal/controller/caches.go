@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"runtime/debug"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -55,9 +56,12 @@ func newCaches(client kubernetes.Interface, provisioners ...string) (*caches, er
 }
 
 // start runs the watches until ctx ends and returns when all objects are here.
+// What it took to decode them is several times what stays, is not needed again,
+// and goes back to the system.
 func (c *caches) start(ctx context.Context) error {
 	c.factory.StartWithContext(ctx)
 	synced := c.factory.WaitForCacheSyncWithContext(ctx)
+	debug.FreeOSMemory()
 	return synced.AsError()
 }
 
