@@ -120,6 +120,10 @@ chart-lint: $(HELM) ## The chart: helm lint, the tests of what it renders, and p
 	done
 	HELM=$(CURDIR)/$(HELM) go test $(GOTESTFLAGS) ./test/chart
 
+.PHONY: chart-readme
+chart-readme: ## Write the tables of the chart's README anew, from the comments of its values.yaml
+	go test -count=1 -run TestReadmeIsCurrent ./test/chart -update
+
 .PHONY: e2e
 e2e: packages cluster-build image ## The end-to-end tests, in a cluster of ours or, with KUBECONFIG and NFS_*_EXPORTS, in yours
 	.ci/with-cluster $(MAKE) in-cluster-chart in-cluster-e2e

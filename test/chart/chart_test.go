@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -155,9 +156,18 @@ func template(t *testing.T, r release) (stdout, stderr string, err error) {
 	return helm(t, args...)
 }
 
-// render renders a release and reads its objects. A key that stands twice in
-// one map is an error, as it is for the API server.
+// render renders a release without its test.
 func render(t *testing.T, r release) objects {
+	t.Helper()
+	return slices.DeleteFunc(renderAll(t, r), object.ofTest)
+}
+
+// ofTest says whether an object is made by helm test alone.
+func (o object) ofTest() bool { return o.str("metadata", "annotations", "helm.sh/hook") == "test" }
+
+// renderAll renders a release and reads its objects. A key that stands twice in
+// one map is an error, as it is for the API server.
+func renderAll(t *testing.T, r release) objects {
 	t.Helper()
 	out, errs, err := template(t, r)
 	if err != nil {

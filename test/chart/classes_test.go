@@ -35,6 +35,7 @@ storageClasses:
   volumeBindingMode: WaitForFirstConsumer
   allowVolumeExpansion: true
   mountOptions: [nfsvers=4.1]
+  allowedTopologies: [{matchLabelExpressions: [{key: topology.kubernetes.io/zone, values: [a, b]}]}]
   parameters: {pathPattern: "${.PVC.namespace}/${.PVC.name}", onDelete: delete, mode: "0770", uid: "1000"}
   labels: {tier: bulk}
   annotations: {example.com/owner: storage}
@@ -54,6 +55,8 @@ storageClasses:
 		"volumeBindingMode":    "WaitForFirstConsumer",
 		"allowVolumeExpansion": true,
 		"mountOptions":         []any{"nfsvers=4.1"},
+		"allowedTopologies": []any{map[string]any{"matchLabelExpressions": []any{
+			map[string]any{"key": "topology.kubernetes.io/zone", "values": []any{"a", "b"}}}}},
 		"parameters": map[string]any{"share": "bulk", "pathPattern": "${.PVC.namespace}/${.PVC.name}",
 			"onDelete": "delete", "mode": "0770", "uid": "1000"},
 	}

@@ -7,40 +7,6 @@ import (
 	"testing"
 )
 
-// TestSecurity holds the pods to what the Pod Security Standard "baseline" permits, and to less than that.
-func TestSecurity(t *testing.T) {
-	for file, values := range ciValues(t) {
-		d := render(t, release{values: []string{values}}).one(t, "Deployment")
-		pod := object(d.at("spec", "template", "spec").(map[string]any))
-		want := map[string]any{"runAsUser": float64(0), "runAsGroup": float64(0),
-			"seccompProfile": map[string]any{"type": "RuntimeDefault"}}
-		if got := pod.at("securityContext"); !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: the pod's security context is %v, want %v", file, got, want)
-		}
-		want = map[string]any{
-			"allowPrivilegeEscalation": false,
-			"readOnlyRootFilesystem":   true,
-			"capabilities":             map[string]any{"drop": []any{"ALL"}, "add": []any{"CHOWN", "DAC_OVERRIDE", "FOWNER"}},
-		}
-		if got := d.container(t).at("securityContext"); !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: the container's security context is %v, want %v", file, got, want)
-		}
-		for _, key := range []string{"hostNetwork", "hostPID", "hostIPC"} {
-			if pod.at(key) != nil {
-				t.Errorf("%s: the pod has %s", file, key)
-			}
-		}
-		for _, v := range pod.list("volumes") {
-			if v := object(v.(map[string]any)); len(v) != 2 || v.at("persistentVolumeClaim") == nil {
-				t.Errorf("%s: the volume %v is not a claim", file, v)
-			}
-		}
-		if pod.at("automountServiceAccountToken") != true {
-			t.Errorf("%s: the pod does not get its token", file)
-		}
-	}
-}
-
 func TestProbes(t *testing.T) {
 	c := render(t, release{values: []string{minimal}}).one(t, "Deployment").container(t)
 	for probe, path := range map[string]string{"livenessProbe": "/healthz", "readinessProbe": "/readyz"} {
@@ -88,6 +54,7 @@ func TestArgs(t *testing.T) {
 		"--leader-elect=true",
 		"--leader-election-namespace=storage",
 		"--leader-election-lease-name=cluster.local-rel-nfs-provisioner",
+		"--drain-timeout=20s",
 		"--listen-address=:8080",
 		"-v=2",
 	}
@@ -140,5 +107,93 @@ func TestScheduling(t *testing.T) {
 	d = render(t, release{values: []string{minimal, "affinity: {podAffinity: {a: b}}"}}).one(t, "Deployment")
 	if got, want := d.at("spec", "template", "spec", "affinity"), (map[string]any{"podAffinity": map[string]any{"a": "b"}}); !reflect.DeepEqual(got, want) {
 		t.Errorf("the affinity is %v, want %v", got, want)
+	}
+}
+
+// TestSpread: a constraint is about the replicas unless it says about whom.
+func TestSpread(t *testing.T) {
+	d := render(t, release{values: []string{minimal, `
+topologySpreadConstraints:
+- {maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway}
+- {maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {a: b}}}
+`}}).one(t, "Deployment")
+	constraints := d.list("spec", "template", "spec", "topologySpreadConstraints")
+	if len(constraints) != 2 {
+		t.Fatalf("there are %d constraints, want 2", len(constraints))
+	}
+	for i, want := range []any{d.at("spec", "selector", "matchLabels"), map[string]any{"a": "b"}} {
+		if got := object(constraints[i].(map[string]any)).at("labelSelector", "matchLabels"); !reflect.DeepEqual(got, want) {
+			t.Errorf("constraint %d is about %v, want %v", i, got, want)
+		}
+	}
+}
+
+// TestDisruptionBudget: one replica may go at a time; where there is but one, nothing keeps it.
+func TestDisruptionBudget(t *testing.T) {
+	for values, want := range map[string]map[string]any{
+		"{}":                                     {"maxUnavailable": 1.0},
+		"podDisruptionBudget: {minAvailable: 1}": {"minAvailable": 1.0},
+		"podDisruptionBudget: {maxUnavailable: 50%}": {"maxUnavailable": "50%"},
+		"replicaCount: 1":                       nil,
+		"podDisruptionBudget: {enabled: false}": nil,
+	} {
+		all := render(t, release{values: []string{minimal, values}})
+		if want == nil {
+			if n := len(all.ofKind("PodDisruptionBudget")); n != 0 {
+				t.Errorf("%s gives %d budgets, want none", values, n)
+			}
+			continue
+		}
+		spec := all.one(t, "PodDisruptionBudget").at("spec").(map[string]any)
+		want["unhealthyPodEvictionPolicy"] = "AlwaysAllow"
+		want["selector"] = all.one(t, "Deployment").at("spec", "selector")
+		if !reflect.DeepEqual(spec, want) {
+			t.Errorf("%s gives the budget\n%v\nwant\n%v", values, spec, want)
+		}
+	}
+}
+
+// TestTimeToEnd: the program ends its work before Kubernetes ends it.
+func TestTimeToEnd(t *testing.T) {
+	d := render(t, release{values: []string{minimal, "terminationGracePeriodSeconds: 90"}}).one(t, "Deployment")
+	wantArgs(t, d, "--drain-timeout=80s")
+	if got := d.at("spec", "template", "spec", "terminationGracePeriodSeconds"); got != 90.0 {
+		t.Errorf("terminationGracePeriodSeconds is %v, want 90", got)
+	}
+}
+
+// TestRollout passes on what the values say of it.
+func TestRollout(t *testing.T) {
+	d := render(t, release{values: []string{minimal, `
+revisionHistoryLimit: 0
+updateStrategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 0, maxUnavailable: 1}}
+livenessProbe: {periodSeconds: 20}
+readinessProbe: {successThreshold: 2}
+`}}).one(t, "Deployment")
+	if got := d.at("spec", "revisionHistoryLimit"); got != 0.0 {
+		t.Errorf("revisionHistoryLimit is %v, want 0", got)
+	}
+	want := map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"maxSurge": 0.0, "maxUnavailable": 1.0}}
+	if got := d.at("spec", "strategy"); !reflect.DeepEqual(got, any(want)) {
+		t.Errorf("the strategy is %v, want %v", got, want)
+	}
+	c := d.container(t)
+	if c.at("livenessProbe", "periodSeconds") != 20.0 || c.at("livenessProbe", "timeoutSeconds") != 5.0 || c.at("readinessProbe", "successThreshold") != 2.0 {
+		t.Errorf("the probes are %v and %v", c.at("livenessProbe"), c.at("readinessProbe"))
+	}
+}
+
+// TestExtraVolumes come after those of the shares.
+func TestExtraVolumes(t *testing.T) {
+	d := render(t, release{values: []string{minimal, `
+extraVolumes: [{name: more, emptyDir: {}}]
+extraVolumeMounts: [{name: more, mountPath: /more, readOnly: true}]
+`}}).one(t, "Deployment")
+	volumes, mounts := d.list("spec", "template", "spec", "volumes"), d.container(t).list("volumeMounts")
+	if len(volumes) != 2 || !reflect.DeepEqual(volumes[1], any(map[string]any{"name": "more", "emptyDir": map[string]any{}})) {
+		t.Errorf("the volumes are %v", volumes)
+	}
+	if len(mounts) != 2 || !reflect.DeepEqual(mounts[1], any(map[string]any{"name": "more", "mountPath": "/more", "readOnly": true})) {
+		t.Errorf("the mounts are %v", mounts)
 	}
 }

@@ -33,7 +33,7 @@ shares:
 	seen := map[string]string{}
 	for _, r := range releases {
 		r.values = []string{values}
-		for _, o := range render(t, r) {
+		for _, o := range renderAll(t, r) {
 			limit := 253
 			if o.kind() == "Deployment" {
 				limit = 63

@@ -16,6 +16,10 @@ begin alike stay different. Arguments: a list of the name and the longest permit
 {{- include "nfs-provisioner.shorten" (list (.Values.nameOverride | default .Chart.Name) 63) -}}
 {{- end }}
 
+{{- define "nfs-provisioner.namespace" -}}
+{{- .Values.namespaceOverride | default .Release.Namespace -}}
+{{- end }}
+
 {{/* The name of what lives in the release's namespace. */}}
 {{- define "nfs-provisioner.fullname" -}}
 {{- $name := .Values.nameOverride | default .Chart.Name -}}
@@ -28,7 +32,7 @@ The name of what lives outside namespaces. A namespace has no dot in its name, s
 dot is the namespace, and no two releases get one name.
 */}}
 {{- define "nfs-provisioner.clusterName" -}}
-{{- printf "%s.%s" .Release.Namespace (include "nfs-provisioner.fullname" .) -}}
+{{- printf "%s.%s" (include "nfs-provisioner.namespace" .) (include "nfs-provisioner.fullname" .) -}}
 {{- end }}
 
 {{- define "nfs-provisioner.selectorLabels" -}}
@@ -41,6 +45,28 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ include "nfs-provisioner.shorten" (list (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_") 63) }}
+{{- end }}
+
+{{/*
+The metadata of an object. Arguments: a dict of root, name, and, where there are any, namespace, labels, annotations,
+and the component that it is part of, so that selectors of the provisioner's own pods pass it over.
+*/}}
+{{- define "nfs-provisioner.metadata" -}}
+{{- $labels := include "nfs-provisioner.labels" .root | fromYaml -}}
+{{- with .component -}}
+{{- $name := printf "%s-%s" (index $labels "app.kubernetes.io/name") . -}}
+{{- $_ := set $labels "app.kubernetes.io/name" (include "nfs-provisioner.shorten" (list $name 63)) -}}
+{{- end -}}
+name: {{ .name }}
+{{- with .namespace }}
+namespace: {{ . }}
+{{- end }}
+labels:
+  {{- merge $labels (.labels | default dict) .root.Values.commonLabels | toYaml | nindent 2 }}
+{{- with merge (dict) (.annotations | default dict) .root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- define "nfs-provisioner.serviceAccountName" -}}
@@ -60,13 +86,13 @@ helm.sh/chart: {{ include "nfs-provisioner.shorten" (list (printf "%s-%s" .Chart
 {{- include "nfs-provisioner.provisionerName" . | lower | replace "/" "-" | replace "_" "-" -}}
 {{- end }}
 
+{{/* The reference of an image. Arguments: a list of the values that describe it, and the tag without one. */}}
 {{- define "nfs-provisioner.image" -}}
-{{- with .Values.image -}}
-{{- if .digest -}}
-{{- printf "%s@%s" .repository .digest -}}
+{{- $image := index . 0 -}}
+{{- if $image.digest -}}
+{{- printf "%s@%s" $image.repository $image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" .repository (.tag | default $.Chart.AppVersion) -}}
-{{- end -}}
+{{- printf "%s:%s" $image.repository ($image.tag | default (index . 1)) -}}
 {{- end -}}
 {{- end }}
 
@@ -117,7 +143,7 @@ context and that namespace, which may be empty.
 {{- define "nfs-provisioner.nameIn" -}}
 {{- $root := index . 0 -}}
 {{- $namespace := index . 1 -}}
-{{- if or (not $namespace) (eq $namespace $root.Release.Namespace) -}}
+{{- if or (not $namespace) (eq $namespace (include "nfs-provisioner.namespace" $root)) -}}
 {{- include "nfs-provisioner.fullname" $root -}}
 {{- else -}}
 {{- include "nfs-provisioner.clusterName" $root -}}
@@ -126,7 +152,7 @@ context and that namespace, which may be empty.
 
 {{/* What finds the metrics of this release, and of no other, in Prometheus. */}}
 {{- define "nfs-provisioner.metricsSelector" -}}
-{{- .Values.metrics.prometheusRule.selector | default (printf "namespace=%q,job=%q" .Release.Namespace (include "nfs-provisioner.serviceName" .)) -}}
+{{- .Values.metrics.prometheusRule.selector | default (printf "namespace=%q,job=%q" (include "nfs-provisioner.namespace" .) (include "nfs-provisioner.serviceName" .)) -}}
 {{- end }}
 
 {{/* What the schema cannot see. */}}
@@ -140,6 +166,7 @@ context and that namespace, which may be empty.
 {{- fail (printf "\n\nshares: the name %q is given twice; each share needs a name of its own.\n" .name) -}}
 {{- end -}}
 {{- $_ := set $shares .name true -}}
+{{- include "nfs-provisioner.checkShare" . -}}
 {{- end -}}
 {{- $classes := dict -}}
 {{- $default := "" -}}
@@ -174,16 +201,9 @@ context and that namespace, which may be empty.
 {{- end -}}
 {{- $_ := set $env .name true -}}
 {{- end -}}
-{{- if .Values.storageClasses -}}
-{{- $provisioner := include "nfs-provisioner.provisionerName" . -}}
-{{- range ((lookup "storage.k8s.io/v1" "StorageClass" "" "").items | default list) -}}
-{{- $owner := .metadata.annotations | default dict -}}
-{{- $release := index $owner "meta.helm.sh/release-name" -}}
-{{- $namespace := index $owner "meta.helm.sh/release-namespace" -}}
-{{- $ours := hasPrefix (printf "%s-" $.Chart.Name) (index (.metadata.labels | default dict) "helm.sh/chart" | default "") -}}
-{{- if and $ours (eq .provisioner $provisioner) (or (ne $release $.Release.Name) (ne $namespace $.Release.Namespace)) -}}
-{{- fail (printf "\n\nprovisionerName: %q already belongs to the release %q in the namespace %q, and two must not answer to one name. Set provisionerName.\n" $provisioner $release $namespace) -}}
-{{- end -}}
-{{- end -}}
+{{- include "nfs-provisioner.checkSettings" . -}}
+{{- include "nfs-provisioner.checkProvisionerName" . -}}
+{{- range .Values.storageClasses -}}
+{{- include "nfs-provisioner.checkClass" (list $ .) -}}
 {{- end -}}
 {{- end }}

@@ -1,0 +1,68 @@
+package chart
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// notes are what a person sees after the installation.
+func notes(t *testing.T, values string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "values.yaml")
+	if err := os.WriteFile(file, []byte(values), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, errs, err := helm(t, "install", "rel", chartDir, "--namespace", "storage", "--dry-run=client", "--values", file)
+	if err != nil {
+		t.Fatalf("helm install --dry-run: %v\n%s", err, errs)
+	}
+	_, said, _ := strings.Cut(out, "\nNOTES:\n")
+	return said
+}
+
+// TestNotes: the next commands, for the release as it was installed.
+func TestNotes(t *testing.T) {
+	for file, want := range map[string][]string{
+		"full-values.yaml": {"storageClassName: fast", "kubectl --namespace storage-system rollout status deployment/storage",
+			"helm --namespace storage test rel", "describe pvc first", "keeps every claim"},
+		"minimal-values.yaml": {"No StorageClass was made", "provisioner: cluster.local/rel-nfs-provisioner", "keeps every claim"},
+	} {
+		said := notes(t, ciValues(t)[file])
+		for _, w := range want {
+			if !strings.Contains(said, w) {
+				t.Errorf("%s: the notes do not say %q:\n%s", file, w, said)
+			}
+		}
+	}
+}
+
+// TestWarnings: each odd thing is named once, and nothing that is not odd.
+func TestWarnings(t *testing.T) {
+	for values, want := range map[string]string{
+		"":                              "",
+		"storageClasses: [{name: nfs}]": "",
+		"shares: [{name: a, server: 127.0.0.1, path: /p}]": `the server of the share "a" is 127.0.0.1, which is another machine on each node.`,
+		"replicaCount: 0": "replicaCount is 0: no claim gets a volume, and no volume is deleted.",
+		"securityProfile: restricted": "securityProfile is restricted: the root of every share has to be writable for the user 65532, " +
+			"and what other users close to it there stays when their volumes are deleted, until they open it.",
+		"storageClasses: [{name: nfs, reclaimPolicy: Retain, parameters: {onDelete: delete}}]":   `the class "nfs" says what becomes of a directory when its volume is deleted, but with the reclaimPolicy Retain no volume is.`,
+		"storageClasses: [{name: nfs, parameters: {onDelete: delete, archiveOnDelete: 'true'}}]": `the class "nfs" has onDelete and archiveOnDelete, of which onDelete counts.`,
+	} {
+		base := minimal
+		if strings.HasPrefix(values, "shares:") {
+			base = ""
+		}
+		said := notes(t, base+values)
+		_, warnings, _ := strings.Cut(said, "WARNING: ")
+		warnings, _, _ = strings.Cut(warnings, "\n\n")
+		if warnings != want {
+			t.Errorf("%s:\nthe warnings are\n%q\nwant\n%q", values, warnings, want)
+		}
+	}
+	const foreign = "securityProfile: restricted\npodSecurityContext: {runAsUser: 1000}\nstorageClasses: [{name: own, parameters: {uid: '1000'}}, {name: theirs, parameters: {uid: '1001'}}]"
+	if said := notes(t, minimal+foreign); !strings.Contains(said, `the class "theirs" asks for directories of the uid 1001`) || strings.Contains(said, `class "own"`) {
+		t.Errorf("of directories for another user the notes say\n%s", said)
+	}
+}
