@@ -158,6 +158,7 @@ in-cluster-chart:
 .PHONY: in-cluster-e2e
 in-cluster-e2e:
 	go test -tags e2e -count=1 -timeout 30m -parallel 4 -v $(E2EFLAGS) ./test/e2e/...
+	go test -tags e2e -count=1 -v ./test/rbac
 	$(MAKE) in-cluster-chaos DURATION=90s CLAIMS=200 SEED=$(or $(SEED),21)
 
 .PHONY: in-cluster-chaos

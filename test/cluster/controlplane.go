@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -49,7 +50,11 @@ func (c *cluster) startControlPlane(s settings) error {
 
 // startAPIServer starts the API server; what it serves is in etcd.
 func (c *cluster) startAPIServer(s settings) error {
-	apiserver, err := c.start(apiServerRole, append([]string{c.bin("kube-apiserver"),
+	audit, err := c.auditArgs()
+	if err != nil {
+		return err
+	}
+	apiserver, err := c.start(apiServerRole, slices.Concat([]string{c.bin("kube-apiserver"),
 		"--etcd-servers=" + etcdURL,
 		"--bind-address=0.0.0.0", "--secure-port=443", "--advertise-address=" + hostAddress,
 		"--tls-cert-file=" + c.pki("apiserver.crt"), "--tls-private-key-file=" + c.pki("apiserver.key"),
@@ -67,7 +72,7 @@ func (c *cluster) startAPIServer(s settings) error {
 		"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		"--proxy-client-cert-file=" + c.pki(frontProxy+".crt"), "--proxy-client-key-file=" + c.pki(frontProxy+".key"),
-	}, s.APIServerArgs...))
+	}, audit, s.APIServerArgs))
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,7 @@ func (c *cluster) environment(s settings) map[string]string {
 		"NFS_ROOT_SQUASH_EXPORTS":    exports(squashExport, s.Nodes),
 		"NFS_NO_ROOT_SQUASH_EXPORTS": exports(noSquashExport, s.Nodes),
 		"TEST_IMAGE":                 busyboxImage,
+		"AUDIT_LOG":                  c.auditLog(),
 
 		// Without blanks, for newCluster refuses them.
 		"CLUSTER_CONTROL": c.bin("cluster") + " --state " + c.dir,

@@ -39,6 +39,7 @@ func (s *suite) values() (file string, err error) {
 // imageAndShares are the values that every release under test has.
 func (s *suite) imageAndShares(exports []export) map[string]any {
 	repository, tag, _ := cutLast(s.image, ":")
+	testRepository, testTag, _ := cutLast(s.testbox, ":")
 	var shares []map[string]any
 	for _, e := range exports {
 		shares = append(shares, map[string]any{
@@ -47,6 +48,7 @@ func (s *suite) imageAndShares(exports []export) map[string]any {
 	}
 	return map[string]any{
 		"image":    map[string]any{"repository": repository, "tag": tag, "pullPolicy": "IfNotPresent"},
+		"test":     map[string]any{"image": map[string]any{"repository": testRepository, "tag": testTag}},
 		"shares":   shares,
 		"logLevel": 2,
 	}
