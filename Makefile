@@ -142,7 +142,7 @@ bench-build:
 	@$(IN_BENCH_MODULE) go build -trimpath -buildvcs=false -ldflags "-s -w" -o $(CURDIR)/out/bin/bench-bare ./bare
 
 # The API server knows no kinds of the Prometheus Operator, and kubectl apply one namespace. test/chart looks at those.
-NO_OPERATOR := --set metrics.serviceMonitor.enabled=false,metrics.prometheusRule.enabled=false,metrics.dashboard.namespace=
+NO_OPERATOR := --set metrics.serviceMonitor.enabled=false,metrics.prometheusRule.enabled=false,metrics.dashboard.namespace=,namespaceOverride=
 
 # These run where kubectl, helm and the exports are at hand: under .ci/with-cluster.
 .PHONY: in-cluster-chart
