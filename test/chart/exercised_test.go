@@ -98,7 +98,6 @@ func marshal(t *testing.T, v any) string {
 // TestEveryPlaceRefusesStrangers: a key that is misspelt is refused wherever it stands, and so is a value of a type that
 // nobody could mean. One rendering is asked for all of it.
 func TestEveryPlaceRefusesStrangers(t *testing.T) {
-	wrong := map[string]any{}
 	var places []string
 	text, err := os.ReadFile(chartDir + "/values.schema.json")
 	if err != nil {
@@ -134,8 +133,7 @@ func TestEveryPlaceRefusesStrangers(t *testing.T) {
 		}
 	}
 	delete(schema["properties"].(map[string]any), "global")
-	wrong = fill("", schema).(map[string]any)
-	said := refuse(t, release{values: []string{marshal(t, wrong)}})
+	said := refuse(t, release{values: []string{marshal(t, fill("", schema))}})
 	if len(places) < 100 {
 		t.Fatalf("the schema has only %d places", len(places))
 	}

@@ -108,7 +108,7 @@ func requests(t *testing.T, log string) map[request]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	all := map[request]string{}
 	reader := bufio.NewReader(file)
 	for {
