@@ -21,13 +21,13 @@ type chartRelease struct {
 	name string
 }
 
-// folder makes a folder on an export, as a share of its own for a release, and
-// removes it at the end of the test.
-func (s *scene) folder(on export, name, owner, mode string) export {
+// folder makes a folder on an export, as a share of its own for a release, which
+// only its owner may write to, and removes it at the end of the test.
+func (s *scene) folder(on export, name, owner string) export {
 	s.Helper()
 	folder := s.unique(name)
 	inside := inspectorRoot + "/" + folder
-	s.look(on, fmt.Sprintf("mkdir %s && chmod %s %[1]s", inside, mode))
+	s.look(on, "mkdir -m 755 "+inside)
 	if owner != "" {
 		s.look(on, "chown "+owner+" "+inside)
 	}
@@ -116,19 +116,19 @@ func (s *scene) admit(standard string) {
 func TestReleaseOfEachSecurityProfileTestsItselfWhereThatIsEnforced(t *testing.T) {
 	t.Parallel()
 	for profile, c := range map[string]struct {
-		user          any
-		folder, owner string // of the share on the export without root_squash
+		user  any
+		owner string // of the share on the export without root_squash
 	}{
-		"baseline":   {nil, "755", ""},
-		"restricted": {1000, "755", "1000:1000"},
+		"baseline":   {nil, ""},
+		"restricted": {65534, "65534:65534"}, // as root_squash makes of root
 	} {
 		t.Run(profile, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t)
 			s.admit(profile)
 			shares := []export{
-				s.folder(under.plain(), "own-"+profile, c.owner, c.folder),
-				s.folder(under.squashed(), "squash-"+profile, "", "777"),
+				s.folder(under.plain(), "own-"+profile, c.owner),
+				s.folder(under.squashed(), "squash-"+profile, ""),
 			}
 			values := map[string]any{"securityProfile": profile}
 			if c.user != nil {
@@ -138,7 +138,7 @@ func TestReleaseOfEachSecurityProfileTestsItselfWhereThatIsEnforced(t *testing.T
 			r.mustHelm(shares, values)
 			r.test(shares...)
 			for _, on := range []export{under.plain(), under.squashed()} {
-				if left := s.look(on, "find "+inspectorRoot+"/*"+s.namespace+" -name '*test*' -not -path '*/.nfs-provisioner*'"); left != "" {
+				if left := s.look(on, "find "+inspectorRoot+"/*"+s.namespace+" -name .nfs-provisioner -prune -o -name '*test*' -print"); left != "" {
 					t.Errorf("left on %s:%s is\n%s", on.server, on.path, left)
 				}
 			}
@@ -150,7 +150,7 @@ func TestUpgradeAndUninstallLeaveClaimsUnharmed(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	on := under.squashed()
-	first, second := s.folder(on, "first", "", "777"), s.folder(on, "second", "", "777")
+	first, second := s.folder(on, "first", ""), s.folder(on, "second", "")
 	classes := func(onDelete string, more ...map[string]any) map[string]any {
 		all := append([]map[string]any{{
 			"name": s.unique("first"), "parameters": map[string]any{"onDelete": onDelete, "pathPattern": "${.PVC.name}"},
@@ -231,7 +231,7 @@ func TestUpgradeAndUninstallLeaveClaimsUnharmed(t *testing.T) {
 func TestSecondReleaseThatWouldAnswerToTheSameNameIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
-	share := s.folder(under.squashed(), "twin", "", "777")
+	share := s.folder(under.squashed(), "twin", "")
 	r := s.release(release) // as the one under test, in another namespace
 	err := r.helm([]export{share}, nil)
 	way := fmt.Sprintf("--set provisionerName=cluster.local/%s-%s-nfs-provisioner", s.namespace, release)
@@ -243,7 +243,7 @@ func TestSecondReleaseThatWouldAnswerToTheSameNameIsRefused(t *testing.T) {
 	_, name, _ := strings.Cut(way, "=")
 	r.mustHelm([]export{share}, map[string]any{"provisionerName": name})
 	third := s.release("other") // in one namespace with the second
-	other := s.folder(under.squashed(), "other", "", "777")
+	other := s.folder(under.squashed(), "other", "")
 	third.mustHelm([]export{other}, nil)
 	r.test(share)
 	third.test(other)

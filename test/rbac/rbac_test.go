@@ -69,6 +69,10 @@ func TestRolesPermitWhatIsUsedAndNothingElse(t *testing.T) {
 		}
 	}
 	for i, rule := range rules {
+		// This API server sends what there is with the watch. One before 1.34 may not, and has to be asked for a list.
+		if used[i].Has("watch") {
+			used[i].Insert("list")
+		}
 		if unused := sets.New(rule.Verbs...).Difference(used[i]); len(unused) > 0 {
 			t.Errorf("nothing needs %v on %v %v", sets.List(unused), rule.Resources, rule.ResourceNames)
 		}
