@@ -113,12 +113,21 @@ unit: ## The tests of the packages, with the race detector, and those of the tes
 	$(IN_BENCH_MODULE) go test $(GOTESTFLAGS) ./...
 
 .PHONY: chart-lint
-chart-lint: $(HELM) ## The chart: helm lint, the tests of what it renders, and promtool's of its alerts
+chart-lint: $(HELM) ## The chart: helm lint, the tests of what it renders, promtool's of its alerts, and deploy/
 	@for values in $(CHART)/ci/*-values.yaml; do \
 		echo "helm lint --strict --values $$values"; \
 		$(HELM) lint --strict --quiet $(CHART) --values $$values; \
 	done
 	HELM=$(CURDIR)/$(HELM) go test $(GOTESTFLAGS) ./test/chart
+	@diff <($(DEPLOY)) deploy/base/nfs-provisioner.yaml || { echo "deploy/ is not what the chart renders: make deploy"; exit 1; }
+
+# The chart as plain manifests: Helm has nothing to do with them any more.
+DEPLOY := $(HELM) template nfs-provisioner $(CHART) --namespace nfs-provisioner --no-hooks --values deploy/base/values.yaml | \
+	sed -e '/^\# Source: /d' -e '/app.kubernetes.io\/managed-by: Helm$$/d' -e '/helm.sh\/chart: /d'
+
+.PHONY: deploy
+deploy: $(HELM) ## The plain manifests, from the chart: deploy/base/nfs-provisioner.yaml
+	@$(DEPLOY) > deploy/base/nfs-provisioner.yaml
 
 .PHONY: chart-readme
 chart-readme: ## Write the tables of the chart's README anew, from the comments of its values.yaml
@@ -154,6 +163,11 @@ in-cluster-chart:
 		helm template dry-run $(CHART) --namespace default --values $$values $(NO_OPERATOR) > $$rendered; \
 		kubectl apply --namespace default --dry-run=server --validate=strict --filename $$rendered; \
 	done
+	@echo "and of deploy/example"
+	@kubectl kustomize deploy > out/chart/deploy.yaml
+	@kubectl kustomize deploy/example | sed 's/namespace: nfs-provisioner$$/namespace: default/' > out/chart/example.yaml
+	@grep -q 'server: nfs.example.org' out/chart/example.yaml && ! grep nfs.example.com out/chart/example.yaml
+	@kubectl apply --dry-run=server --validate=strict --filename out/chart/example.yaml
 
 .PHONY: in-cluster-e2e
 in-cluster-e2e:
