@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// cluster is an API server that knows some StorageClasses and ClusterRoles, and nothing else. That is enough for helm to
+// cluster is an API server that knows some StorageClasses, ClusterRoles and Deployments, and nothing else. That is enough for helm to
 // render the chart with a look at them, and too little to go on from there.
 type cluster struct {
-	classes, roles []object
+	classes, roles, deployments []object
 }
 
 func (c cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -24,7 +24,7 @@ func (c cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return object{"apiVersion": "v1", "kind": "APIResourceList", "groupVersion": group + "/v1", "resources": []object{
 			{"name": name, "kind": kind, "namespaced": false, "verbs": []string{"get", "list"}}}}
 	}
-	const storage, rbac = "storage.k8s.io", "rbac.authorization.k8s.io"
+	const storage, rbac, apps = "storage.k8s.io", "rbac.authorization.k8s.io", "apps"
 	var answer object
 	switch path := r.URL.Path; path {
 	case "/version":
@@ -33,7 +33,7 @@ func (c cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer = object{"kind": "APIVersions", "versions": []string{}}
 	case "/apis":
 		var groups []object
-		for _, name := range []string{storage, rbac} {
+		for _, name := range []string{storage, rbac, apps} {
 			version := object{"groupVersion": name + "/v1", "version": "v1"}
 			groups = append(groups, object{"name": name, "versions": []object{version}, "preferredVersion": version})
 		}
@@ -42,6 +42,10 @@ func (c cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer = resources(storage, "storageclasses", "StorageClass")
 	case "/apis/" + rbac + "/v1":
 		answer = resources(rbac, "clusterroles", "ClusterRole")
+	case "/apis/" + apps + "/v1":
+		answer = resources(apps, "deployments", "Deployment")
+	case "/apis/" + apps + "/v1/deployments":
+		answer = list(apps, "Deployment", c.deployments)
 	case "/apis/" + storage + "/v1/storageclasses":
 		answer = list(storage, "StorageClass", c.classes)
 	case "/apis/" + rbac + "/v1/clusterroles":
@@ -157,7 +161,7 @@ func TestOneNameOneRelease(t *testing.T) {
 		cluster cluster
 		refused bool
 	}{
-		"its own objects":                       {cluster{[]object{liveClass("other", "rel", "storage", nil)}, []object{role("rel", "storage", name)}}, false},
+		"its own objects":                       {cluster{classes: []object{liveClass("other", "rel", "storage", nil)}, roles: []object{role("rel", "storage", name)}}, false},
 		"classes in another namespace":          {cluster{classes: []object{liveClass("other", "rel", "elsewhere", nil)}}, true},
 		"a role in another namespace":           {cluster{roles: []object{role("rel", "elsewhere", name)}}, true},
 		"another release of the namespace":      {cluster{roles: []object{role("first", "storage", name)}}, true},

@@ -134,6 +134,15 @@ var refusals = map[string]struct{ values, says string }{
 	"ready at once":            {"readinessProbe: {timeoutSeconds: 0}", "/readinessProbe/timeoutSeconds"},
 	"unready without failure":  {"readinessProbe: {failureThreshold: 0}", "/readinessProbe/failureThreshold"},
 	"ready without success":    {"readinessProbe: {successThreshold: 0}", "/readinessProbe/successThreshold"},
+
+	"older reclaim policy of the share": {"nfs: {reclaimPolicy: Keep}", "/nfs/reclaimPolicy"},
+	"older mount option with a space":   {"nfs: {mountOptions: ['hard nolock']}", "/nfs/mountOptions/0"},
+	"older class in capitals":           {"storageClass: {name: NFS}", "/storageClass/name"},
+	"older provisioner with spaces":     {"storageClass: {provisionerName: my nfs}", "/storageClass/provisionerName"},
+	"older archive that is no answer":   {"storageClass: {archiveOnDelete: maybe}", "/storageClass/archiveOnDelete"},
+	"older unknown binding mode":        {"storageClass: {volumeBindingMode: Later}", "/storageClass/volumeBindingMode"},
+	"older unknown reclaim policy":      {"storageClass: {reclaimPolicy: Recycle}", "/storageClass/reclaimPolicy"},
+	"older unknown strategy":            {"strategyType: BlueGreen", "/strategyType"},
 }
 
 // TestSchema refuses values before they get anywhere, and names the place.
