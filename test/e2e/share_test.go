@@ -57,7 +57,7 @@ func TestShareBehavesTheSameOnEveryExport(t *testing.T) {
 	s.start(p)
 	program := s.buildShareSuite()
 	s.ready("suite")
-	s.upload(program, "suite", "/work/share.test")
+	s.upload(program, s.namespace, "suite", "/work/share.test")
 	slices.Sort(mounts)
 	out := s.in("suite", "cd /work && TMPDIR=/work SHARE_TEST_MOUNTS="+strings.Join(mounts, ":")+" ./share.test -test.v -test.short="+strconv.FormatBool(testing.Short())+" 2>&1 || echo FAILED")
 	for _, mount := range mounts {
@@ -74,27 +74,33 @@ func TestShareBehavesTheSameOnEveryExport(t *testing.T) {
 // buildShareSuite compiles the tests of package share for the nodes.
 func (s *scene) buildShareSuite() string {
 	s.Helper()
+	program := filepath.Join(s.TempDir(), "share.test")
+	s.compile("test", "-c", "-ldflags", "-s -w", "-o", program, "../../internal/share")
+	return program
+}
+
+// compile runs the go command for the nodes.
+func (s *scene) compile(arguments ...string) {
+	s.Helper()
 	node, err := under.client.CoreV1().Nodes().Get(s.Context(), s.nodes()[0], metav1.GetOptions{})
 	if err != nil {
 		s.Fatal(err)
 	}
-	program := filepath.Join(s.TempDir(), "share.test")
-	cmd := exec.CommandContext(s.Context(), "go", "test", "-c", "-ldflags", "-s -w", "-o", program, "../../internal/share")
+	cmd := exec.CommandContext(s.Context(), "go", arguments...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+node.Status.NodeInfo.Architecture)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		s.Fatalf("compile the suite: %v\n%s", err, out)
+		s.Fatalf("compile: %v\n%s", err, out)
 	}
-	return program
 }
 
 // upload copies a program into a pod.
-func (s *scene) upload(file, pod, to string) {
+func (s *scene) upload(file, namespace, pod, to string) {
 	s.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {
 		s.Fatal(err)
 	}
-	cmd := exec.CommandContext(s.Context(), "kubectl", "exec", "--stdin", "--namespace", s.namespace, pod, "--", "sh", "-c", "cat > "+to+" && chmod +x "+to)
+	cmd := exec.CommandContext(s.Context(), "kubectl", "exec", "--stdin", "--namespace", namespace, pod, "--", "sh", "-c", "cat > "+to+" && chmod +x "+to)
 	cmd.Stdin = bytes.NewReader(data)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		s.Fatalf("upload %s: %v\n%s", to, err, out)
