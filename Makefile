@@ -112,6 +112,16 @@ unit: ## The tests of the packages, with the race detector, and those of the tes
 	$(IN_CLUSTER_MODULE) go test $(GOTESTFLAGS) .
 	$(IN_BENCH_MODULE) go test $(GOTESTFLAGS) ./...
 
+.PHONY: docs
+docs: ## Write docs/command-line.md from --help
+	@.ci/command-line > docs/command-line.md.new
+	@mv docs/command-line.md.new docs/command-line.md
+
+.PHONY: docs-check
+docs-check: ## The documents: links, quotes, manifests, names; and that docs/command-line.md is what --help says
+	go test $(GOTESTFLAGS) ./test/docs
+	@.ci/command-line | diff docs/command-line.md - || { echo "docs/command-line.md is not what --help says: make docs"; exit 1; }
+
 .PHONY: chart-lint
 chart-lint: $(HELM) ## The chart: helm lint, the tests of what it renders, promtool's of its alerts, and deploy/
 	@for values in $(CHART)/ci/*-values.yaml; do \

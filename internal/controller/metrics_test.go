@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"github.com/nfs-provisioner/nfs-provisioner/internal/inventory"
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
 )
 
@@ -78,25 +80,44 @@ func TestEveryMetricThatIsPromisedIsThere(t *testing.T) {
 	}
 }
 
-func TestEveryMetricOfOursIsInTheReadme(t *testing.T) {
+func TestEveryMetricAndNoOtherIsDocumented(t *testing.T) {
 	r, on := rounding(t, share.Options{})
 	if err := r.check(t.Context(), on, nil); err != nil {
 		t.Fatal(err)
 	}
 	r.metrics.shares.promise(on, r.caches)
 	r.round(t.Context(), on)
-	readme, err := os.ReadFile("../../README.md")
+	if err := r.metrics.ask("volumes_in_flight", "As prepare does.", r.gate.passing); err != nil {
+		t.Fatal(err)
+	}
+	const place = "docs/operations.md"
+	text, err := os.ReadFile("../../" + place)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name := range r.scrape(t) {
-		if strings.HasPrefix(name, namespace+"_") && !strings.Contains(string(readme), "`"+name+"`") {
-			t.Errorf("%s is not in README.md", name)
+	documented := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `("+namespace+"_[a-z_]+)` \\|").FindAllStringSubmatch(string(text), -1) {
+		documented[row[1]] = true
+	}
+	exported := r.scrape(t)
+	for name := range exported {
+		if strings.HasPrefix(name, namespace+"_") && !documented[name] {
+			t.Errorf("%s has no line for %s", place, name)
+		}
+	}
+	for name := range documented {
+		if exported[name] == nil {
+			t.Errorf("%s has a line for %s, which is not exported", place, name)
 		}
 	}
 	for _, kind := range share.ErrorKinds() {
-		if !strings.Contains(string(readme), "`"+string(kind)+"`") {
-			t.Errorf("errors of the kind %s are not in README.md", kind)
+		if !strings.Contains(string(text), "\n| `"+string(kind)+"` |") {
+			t.Errorf("%s has no line for errors of the kind %s", place, kind)
+		}
+	}
+	for _, state := range inventory.States() {
+		if !strings.Contains(string(text), "\n| `"+string(state)+"` |") {
+			t.Errorf("%s has no line for the state %s", place, state)
 		}
 	}
 }
