@@ -113,17 +113,20 @@ var readChart = sync.OnceValue(func() error {
 	})
 })
 
+func helmProgram() string {
+	if named := os.Getenv("HELM"); named != "" {
+		return named
+	}
+	return "helm"
+}
+
 // helm runs the helm command that $HELM names, or else the one in PATH.
 func helm(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	if err := readChart(); err != nil {
 		t.Fatal(err)
 	}
-	program := os.Getenv("HELM")
-	if program == "" {
-		program = "helm"
-	}
-	path, err := exec.LookPath(program)
+	path, err := exec.LookPath(helmProgram())
 	if err != nil {
 		t.Fatalf("these tests render the chart with the helm command: put it into PATH or name it in $HELM (%v); `make unit` builds one", err)
 	}
