@@ -23,8 +23,20 @@ NODES    ?= 2
 GOTESTFLAGS ?=
 E2EFLAGS ?=
 
+# What a release is called where only a semantic version will do: the tag without its v, or one below all tags.
+RELEASE  := $(shell [[ '$(VERSION)' =~ ^v?[0-9]+\.[0-9]+\.[0-9]+ ]] && echo '$(VERSION)' | sed 's/^v//' || echo '0.0.0-g$(VERSION)' | tr -c 'a-zA-Z0-9.\n-' -)
+# Where release puts its files, and the image that push pushes, such as registry.example.com/nfs-provisioner.
+DIST     ?= out/dist
+REPOSITORY ?=
+
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := out/tools/golangci-lint-$(GOLANGCI_VERSION)
+ACTIONLINT_VERSION := v1.7.12
+ACTIONLINT := out/tools/actionlint-$(ACTIONLINT_VERSION)
+CYCLONEDX_VERSION := v1.10.0
+CYCLONEDX := out/tools/cyclonedx-gomod-$(CYCLONEDX_VERSION)
+GOVULNCHECK_VERSION := v1.9.0
+GOVULNCHECK := out/tools/govulncheck-$(GOVULNCHECK_VERSION)
 HELM     := out/bin/helm
 CLUSTER  := out/bin/cluster
 CHART    := charts/nfs-provisioner
@@ -54,7 +66,7 @@ help: ## Say what there is (this)
 		/^##@ / {printf "\n%s\n", substr($$0, 5)} \
 		/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "Variables: VERSION, IMAGE, ARCHES, NODES, GOTESTFLAGS, DURATION, CLAIMS and SEED (of chaos),"
+	@echo "Variables: VERSION, IMAGE, ARCHES, DIST, REPOSITORY, NODES, GOTESTFLAGS, DURATION, CLAIMS and SEED (of chaos),"
 	@echo "BENCHFLAGS, KEEP_CLUSTER=1 (e2e, chaos and bench leave their cluster up)."
 
 .PHONY: demo
@@ -102,7 +114,8 @@ vet: ## go vet, of all code with and without the end-to-end tests
 	$(IN_BENCH_MODULE) go vet ./...
 
 .PHONY: lint
-lint: $(GOLANGCI) ## golangci-lint, as .golangci.yml says
+lint: $(GOLANGCI) $(ACTIONLINT) ## golangci-lint, as .golangci.yml says, and actionlint of the workflows
+	$(ACTIONLINT) -shellcheck= -pyflakes=
 	$(GOLANGCI) run ./...
 	cd test/e2e/bench && $(CURDIR)/$(GOLANGCI) run ./...
 
@@ -190,6 +203,44 @@ in-cluster-chaos:
 	CHAOS_DURATION='$(DURATION)' CHAOS_CLAIMS='$(CLAIMS)' CHAOS_SEED='$(SEED)' \
 		go test -tags e2e -count=1 -timeout 24h -v -run TestNothingIsLostLeakedOrMixedUpUnderRandomFaults ./test/chaos
 
+.PHONY: vulncheck
+vulncheck: $(GOVULNCHECK) ## Known vulnerabilities that the program reaches; skipped where their database cannot be asked
+	@GOVULNCHECK=$(GOVULNCHECK) .ci/vulncheck
+
+.PHONY: reproducible
+reproducible: ## Two builds from two directories, with nothing in common but the source, are the same byte by byte
+	@VERSION='$(VERSION)' .ci/reproducible
+
+##@ Release
+
+.PHONY: sbom
+sbom: $(CYCLONEDX) ## The bill of materials of the program, in CycloneDX: out/nfs-provisioner.cdx.json
+	@GOOS=linux GOARCH=amd64 $(GO_BUILD) -o out/bin/nfs-provisioner-linux-amd64 ./cmd/nfs-provisioner
+	@VERSION='$(RELEASE)' CYCLONEDX=$(CYCLONEDX) PROGRAM=out/bin/nfs-provisioner-linux-amd64 .ci/sbom
+
+.PHONY: package-chart
+package-chart: $(HELM) ## The chart, packaged, with the version of the release
+	@mkdir -p $(DIST)
+	@$(HELM) package $(CHART) --version '$(RELEASE)' --app-version '$(RELEASE)' --destination $(DIST)
+
+.PHONY: release
+release: $(HELM) $(CYCLONEDX) ## Everything that a release consists of, in out/dist
+	@rm -rf $(DIST)
+	@mkdir -p $(DIST)
+	@$(MAKE) build-all sbom package-chart
+	@for arch in $(ARCHES); do cp out/bin/nfs-provisioner-linux-$$arch $(DIST)/; done
+	@cp out/nfs-provisioner.cdx.json $(DIST)/nfs-provisioner-$(RELEASE).cdx.json
+	@for arch in $(ARCHES); do \
+		VERSION='$(VERSION)' REVISION='$(REVISION)' ARCH=$$arch IMAGE='nfs-provisioner:$(RELEASE)' \
+		ARCHIVE=$(DIST)/nfs-provisioner-$(RELEASE)-image-linux-$$arch.tar .ci/image; \
+	done
+	@cd $(DIST) && sha256sum -- * > SHA256SUMS
+	@ls -l $(DIST)
+
+.PHONY: push
+push: ## Push the images of out/dist, as one for all architectures: make push REPOSITORY=registry.example.com/nfs-provisioner
+	@RELEASE='$(RELEASE)' DIST='$(DIST)' ARCHES='$(ARCHES)' REPOSITORY='$(REPOSITORY)' .ci/push
+
 ##@ The test cluster
 
 .PHONY: cluster-build
@@ -214,13 +265,30 @@ clean: ## Delete out/; Go's caches and the cluster's programs stay
 # The tools. Go's cache makes those quick that have nothing to do.
 
 .PHONY: tools
-tools: $(GOLANGCI) $(HELM)
+tools: $(GOLANGCI) $(ACTIONLINT) $(HELM) $(GOVULNCHECK)
 
 $(GOLANGCI):
 	@echo "building golangci-lint $(GOLANGCI_VERSION) (some 3 minutes the first time)"
 	@mkdir -p out/tools
 	@GOBIN=$(CURDIR)/out/tools CGO_ENABLED=0 GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	@mv out/tools/golangci-lint $@
+
+# tool MODULE VERSION: builds the tool that a rule is for.
+define tool
+@echo "building $(notdir $@)"
+@mkdir -p out/tools
+@GOBIN=$(CURDIR)/out/tools CGO_ENABLED=0 GOFLAGS= go install $(1)@$(2)
+@mv out/tools/$(notdir $(1)) $@
+endef
+
+$(ACTIONLINT):
+	$(call tool,github.com/rhysd/actionlint/cmd/actionlint,$(ACTIONLINT_VERSION))
+
+$(CYCLONEDX):
+	$(call tool,github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod,$(CYCLONEDX_VERSION))
+
+$(GOVULNCHECK):
+	$(call tool,golang.org/x/vuln/cmd/govulncheck,$(GOVULNCHECK_VERSION))
 
 $(HELM): test/cluster/go.mod
 	@echo "building helm (some 3 minutes the first time)"
