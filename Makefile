@@ -208,7 +208,7 @@ vulncheck: $(GOVULNCHECK) ## Known vulnerabilities that the program reaches; ski
 	@GOVULNCHECK=$(GOVULNCHECK) .ci/vulncheck
 
 .PHONY: reproducible
-reproducible: ## Two builds from two directories, with nothing in common but the source, are the same byte by byte
+reproducible: ## Two builds from two directories, with nothing in common but the source, are the same byte by byte, and two images
 	@VERSION='$(VERSION)' .ci/reproducible
 
 ##@ Release
