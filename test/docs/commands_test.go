@@ -8,8 +8,9 @@ import (
 )
 
 var (
-	target     = regexp.MustCompile(`(?m)^([a-z0-9-]+):`)
-	madeTarget = regexp.MustCompile("(?m)(?:`|^)make ([a-z0-9-]+)")
+	target = regexp.MustCompile(`(?m)^([a-z0-9-]+):`)
+	// madeTarget is one in a document, in a block of commands or a workflow.
+	madeTarget = regexp.MustCompile("(?m)(?:`|run: |\" |^ *)make ([a-z0-9-]+)")
 )
 
 func TestEveryMakeTargetThatIsNamedExists(t *testing.T) {
@@ -17,7 +18,14 @@ func TestEveryMakeTargetThatIsNamedExists(t *testing.T) {
 	for _, found := range target.FindAllStringSubmatch(page(t, "Makefile"), -1) {
 		targets = append(targets, found[1])
 	}
-	for name, text := range pages(t) {
+	named := pages(t)
+	for _, workflow := range []string{".github/workflows/test.yml", ".github/workflows/release.yml"} {
+		named[workflow] = page(t, workflow)
+		if !madeTarget.MatchString(named[workflow]) {
+			t.Errorf("%s makes nothing", workflow)
+		}
+	}
+	for name, text := range named {
 		for _, found := range madeTarget.FindAllStringSubmatch(text, -1) {
 			if !slices.Contains(targets, found[1]) {
 				t.Errorf("%s: there is no make %s", name, found[1])
