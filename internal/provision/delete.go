@@ -86,12 +86,12 @@ func (p *Provisioner) locate(volume *v1.PersistentVolume) (*share.Share, share.V
 	annotated, recorded := volume.Annotations[AnnotationDirectory]
 	if recorded && annotated != relative {
 		return nil, share.Volume{}, fmt.Errorf("volume %s: its path on share %s is %q, but its annotation %s says %q; "+
-			"nothing is deleted until they agree again", volume.Name, on.Location, relative, AnnotationDirectory, annotated)
+			"nothing is done to it until they agree again", volume.Name, on.Location, relative, AnnotationDirectory, annotated)
 	}
 	if name, ok := volume.Annotations[AnnotationShare]; ok && name != on.Name {
 		if said, err := p.shareNamed(name); err == nil {
 			return nil, share.Volume{}, fmt.Errorf("volume %s: it is on share %s, but its annotation %s names share %s; "+
-				"nothing is deleted until they agree again", volume.Name, on.Location, AnnotationShare, said.Location)
+				"nothing is done to it until they agree again", volume.Name, on.Location, AnnotationShare, said.Location)
 		}
 	}
 	data := share.Volume{
@@ -99,6 +99,12 @@ func (p *Provisioner) locate(volume *v1.PersistentVolume) (*share.Share, share.V
 		Directory: directory, Adopted: !recorded,
 	}
 	return on, data, nil
+}
+
+// Locate is where a volume of ours is. The error says why that is not certain.
+func (p *Provisioner) Locate(volume *v1.PersistentVolume) (*share.Share, share.Directory, error) {
+	on, data, err := p.locate(volume)
+	return on, data.Directory, err
 }
 
 func (p *Provisioner) locations() string {
