@@ -17,14 +17,15 @@ var ErrNoPermission = errors.New("a permission is missing in the API")
 
 // permission is something that we do with a resource.
 type permission struct {
-	group, resource, namespace, name string
-	verbs                            []string
+	group, resource, subresource, namespace, name string
+	verbs                                         []string
 }
 
 func (c Config) permissions() []permission {
 	all := []permission{
 		{resource: "persistentvolumes", verbs: []string{"get", "list", "watch", "create", "patch", "delete"}},
 		{resource: "persistentvolumeclaims", verbs: []string{"get", "list", "watch"}},
+		{resource: "persistentvolumeclaims", subresource: "status", verbs: []string{"patch"}},
 		{group: "storage.k8s.io", resource: "storageclasses", verbs: []string{"list", "watch"}},
 		{resource: "namespaces", name: metav1.NamespaceSystem, verbs: []string{"get"}},
 		{resource: "events", verbs: []string{"create", "patch"}},
@@ -62,7 +63,7 @@ func (p permission) check(ctx context.Context, client kubernetes.Interface) erro
 	for _, verb := range p.verbs {
 		review, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
 			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-				Verb: verb, Group: p.group, Resource: p.resource, Namespace: p.namespace, Name: p.name,
+				Verb: verb, Group: p.group, Resource: p.resource, Subresource: p.subresource, Namespace: p.namespace, Name: p.name,
 			}},
 		}, metav1.CreateOptions{})
 		if err != nil {
@@ -80,6 +81,9 @@ func (p permission) check(ctx context.Context, client kubernetes.Interface) erro
 
 func (p permission) describe(verbs []string) string {
 	resource := p.resource
+	if p.subresource != "" {
+		resource += "/" + p.subresource
+	}
 	if p.group != "" {
 		resource += "." + p.group
 	}

@@ -51,6 +51,10 @@ func TestCheckAccessNamesWhatIsMissing(t *testing.T) {
 			func(a *authorizationv1.ResourceAttributes) bool { return a.Resource == "namespaces" },
 			[]string{`[get] namespaces "kube-system"`},
 		},
+		"a part of an object": {
+			func(a *authorizationv1.ResourceAttributes) bool { return a.Subresource == "status" },
+			[]string{"[patch] persistentvolumeclaims/status in the whole cluster"},
+		},
 		"two": {
 			func(a *authorizationv1.ResourceAttributes) bool {
 				return a.Resource == "events" || a.Resource == "storageclasses"

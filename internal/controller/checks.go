@@ -23,7 +23,7 @@ func (r *runner) watchOver(ctx context.Context, on *share.Share, turns *pulse) {
 	for {
 		turns.beat()
 		before = r.check(ctx, on, before)
-		r.metrics.shares.promise(on, r.caches)
+		r.metrics.shares.promise(on, r.promises)
 		select {
 		case <-ctx.Done():
 			return

@@ -10,6 +10,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	lib "sigs.k8s.io/sig-storage-lib-external-provisioner/v10/controller"
 
+	"github.com/nfs-provisioner/nfs-provisioner/internal/capacity"
 	"github.com/nfs-provisioner/nfs-provisioner/internal/provision"
 )
 
@@ -105,7 +106,7 @@ func TestWhatTheCacheHasSeenEndIsNotInFlight(t *testing.T) {
 		held   bool
 	}{"deleted, and gone from the cache": {false, false}, "deleted, and still in the cache": {true, true}} {
 		t.Run(name, func(t *testing.T) {
-			g := newGate(provision.New(provision.Config{}), func(string) bool { return c.exists }, &work{})
+			g := newGate(provision.New(provision.Config{Ledger: capacity.NewLedger()}), func(string) bool { return c.exists }, &work{})
 			g.enter("pv-1")
 			if err := g.ended(nil, "pv-1", !g.exists("pv-1")); err != nil {
 				t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	_ "k8s.io/component-base/metrics/prometheus/restclient" // what client-go asks of the API server
 	_ "k8s.io/component-base/metrics/prometheus/workqueue"  // the library's queues
 
+	"github.com/nfs-provisioner/nfs-provisioner/internal/expand"
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
 )
 
@@ -27,18 +28,31 @@ type metrics struct {
 	registry *prometheus.Registry
 	library  libraryMetrics
 	shares   shareMetrics
+	// expansions are attempts to expand claims, by what came of them.
+	expansions *prometheus.CounterVec
 }
 
 // newMetrics makes the metrics of these shares. Of the names of classes, only
 // those that class knows become labels.
 func newMetrics(version string, shares []share.Location, class func(name string) bool) (*metrics, error) {
 	m := &metrics{registry: prometheus.NewRegistry(), library: newLibraryMetrics(class), shares: newShareMetrics(shares)}
+	m.expansions = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace, Name: "expansions_total", Help: "Attempts to expand a claim, by what came of them.",
+	}, []string{"result"})
+	for _, outcome := range []expand.Outcome{expand.Succeeded, expand.Failed, expand.Refused} {
+		m.expansions.WithLabelValues(string(outcome))
+	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info", Help: "Always 1; its labels say what runs.",
 		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
 	})
 	build.Set(1)
-	return m, m.register(append(append(m.library.all(), m.shares.all()...), build)...)
+	return m, m.register(append(append(m.library.all(), m.shares.all()...), m.expansions, build)...)
+}
+
+// expanded counts an attempt to expand a claim.
+func (m *metrics) expanded(outcome expand.Outcome) {
+	m.expansions.WithLabelValues(string(outcome)).Inc()
 }
 
 // buildMetrics makes those of this process.

@@ -85,7 +85,7 @@ func TestEveryMetricAndNoOtherIsDocumented(t *testing.T) {
 	if err := r.check(t.Context(), on, nil); err != nil {
 		t.Fatal(err)
 	}
-	r.metrics.shares.promise(on, r.caches)
+	r.metrics.shares.promise(on, r.promises)
 	r.round(t.Context(), on)
 	if err := r.metrics.ask("volumes_in_flight", "As prepare does.", r.gate.passing); err != nil {
 		t.Fatal(err)
@@ -223,7 +223,7 @@ func TestWhatVolumesPromiseAndDirectoriesKeepIsShown(t *testing.T) {
 		}
 	}
 	r.round(t.Context(), on)
-	r.metrics.shares.promise(on, r.caches)
+	r.metrics.shares.promise(on, r.promises)
 	for name, want := range map[string]float64{"share_volumes": 1, "share_promised_bytes": 3 << 30} {
 		if got := r.metric(t, "nfs_provisioner_"+name, "first"); got != want {
 			t.Errorf("%s is %v, want %v", name, got, want)

@@ -1,25 +1,66 @@
 package controller
 
 import (
+	"fmt"
 	"path"
 
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/tools/cache"
 
+	"github.com/nfs-provisioner/nfs-provisioner/internal/capacity"
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
 )
 
-// promised says how many volumes lie on a share, whoever made them, and how
-// many bytes they promise together. It is linear in the volumes of the cluster.
-func (c *caches) promised(on share.Location) (volumes int, bytes float64) {
-	for _, volume := range c.all() {
-		if volume.Spec.NFS == nil {
-			continue
-		}
-		if _, below := on.Contains(volume.Spec.NFS.Server, path.Clean(volume.Spec.NFS.Path)); below {
-			volumes++
-			size := volume.Spec.Capacity[v1.ResourceStorage]
-			bytes += float64(size.Value())
+// promises keeps the sums of what volumes promise on the shares, whoever made
+// them, as the watch shows them.
+type promises struct {
+	*capacity.Ledger
+	shares []share.Location
+	// shown is done when all volumes that there were at first are in the sums.
+	shown cache.DoneChecker
+}
+
+func newPromises(shares []share.Location) *promises {
+	return &promises{Ledger: capacity.NewLedger(), shares: shares}
+}
+
+// watch follows the volumes.
+func (p *promises) watch(volumes cache.SharedIndexInformer) error {
+	registration, err := volumes.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    p.show,
+		UpdateFunc: func(_, o any) { p.show(o) },
+		DeleteFunc: p.drop,
+	})
+	if err != nil {
+		return fmt.Errorf("watch volumes: %w", err)
+	}
+	p.shown = registration.HasSyncedChecker()
+	return nil
+}
+
+func (p *promises) show(object any) {
+	volume, ok := object.(*v1.PersistentVolume)
+	if !ok {
+		p.drop(object)
+		return
+	}
+	if volume.Spec.NFS != nil {
+		place := path.Clean(volume.Spec.NFS.Path)
+		for _, on := range p.shares {
+			if _, below := on.Contains(volume.Spec.NFS.Server, place); below {
+				p.Show(volume.Name, on.Name, volume.Spec.Capacity[v1.ResourceStorage])
+				return
+			}
 		}
 	}
-	return volumes, bytes
+	p.Drop(volume.Name)
+}
+
+func (p *promises) drop(object any) {
+	if last, ok := object.(cache.DeletedFinalStateUnknown); ok {
+		p.Drop(last.Key) // a volume has no namespace
+	} else if volume, err := meta.Accessor(object); err == nil {
+		p.Drop(volume.GetName())
+	}
 }

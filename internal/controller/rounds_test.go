@@ -33,6 +33,10 @@ func rounding(t *testing.T, options share.Options, volumes ...*v1.PersistentVolu
 	}
 	r := &runner{Config: valid(), clients: clients{main: client}, caches: cachesOf(t, volumes...), cluster: "cluster-1"}
 	r.work = &work{waits: r.caches.waits}
+	r.promises = newPromises([]share.Location{{Name: "first", Server: "nas", Path: "/export"}})
+	for _, v := range volumes {
+		r.promises.show(v)
+	}
 	if err := r.buildMetrics(); err != nil {
 		t.Fatal(err)
 	}
@@ -49,6 +53,7 @@ func rounding(t *testing.T, options share.Options, volumes ...*v1.PersistentVolu
 	}
 	r.gate = newGate(provision.New(provision.Config{
 		Shares: r.shares, Cluster: r.cluster, Claim: r.liveClaim, Volume: r.liveVolume, Overlapping: r.caches.overlapping,
+		Ledger: r.promises.Ledger,
 	}), r.caches.volume, r.work)
 	return r, on
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
 	lib "sigs.k8s.io/sig-storage-lib-external-provisioner/v10/controller"
 
@@ -83,6 +85,10 @@ type runner struct {
 	metrics *metrics
 	work    *work
 	loops   []*loops
+
+	promises    *promises
+	broadcaster record.EventBroadcaster
+	recorder    record.EventRecorder
 }
 
 // volumeShown: the API server has a volume that was in flight to it. One that
@@ -107,6 +113,7 @@ func (r *runner) run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	r.term, r.resign = context.WithCancel(context.WithoutCancel(ctx))
+	defer r.broadcaster.Shutdown()
 	var group sync.WaitGroup
 	failed := make(chan error, 1)
 	start := func(f func(context.Context) error) {
@@ -167,10 +174,12 @@ func (r *runner) usurped() <-chan struct{} {
 func (r *runner) serve(ctx context.Context) {
 	logger := klog.FromContext(ctx)
 	logger.Info("Serving", "provisioner", r.Provisioner, "additional", r.Additional, "shares", len(r.shares))
-	if !r.caches.await(ctx) {
+	// What is promised has to be known before more is.
+	if !r.caches.await(ctx) || !cache.WaitFor(ctx, "", r.promises.shown) {
 		return
 	}
 	var group sync.WaitGroup
+	group.Go(func() { r.newExpander().Run(ctx) })
 	for _, l := range r.loops {
 		group.Go(func() { r.rounds(ctx, l.on) })
 		group.Go(func() { r.watchOver(ctx, l.on, &l.checks) })

@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// olderName is the provisioner's name of an install that was adopted.
+const olderName = "fuseim.pri/ifs"
+
 // system is a cluster whose API server is a fake, one share, and the program
 // but for its process.
 type system struct {
@@ -58,6 +61,7 @@ func startAgainst(t *testing.T, prepare func(*system), objects ...runtime.Object
 	allow(s.client, func(*authorizationv1.ResourceAttributes) bool { return true })
 	prepare(s)
 	c := valid()
+	c.Additional = []string{olderName}
 	c.Shares = []share.Location{{Name: "first", Server: "nas", Path: "/export", Mount: s.mount}}
 	r := &runner{Config: c, clients: connected(s.client, s.client)}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -91,8 +91,8 @@ func (m shareMetrics) observer(name string) share.Observer {
 }
 
 // promise shows what the volumes of the cluster promise.
-func (m shareMetrics) promise(on *share.Share, c *caches) {
-	volumes, bytes := c.promised(on.Location)
+func (m shareMetrics) promise(on *share.Share, p *promises) {
+	volumes, bytes := p.Promised(on.Name)
 	m.volumes.WithLabelValues(on.Name).Set(float64(volumes))
 	m.promised.WithLabelValues(on.Name).Set(bytes)
 }

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/nfs-provisioner/nfs-provisioner/internal/expand"
 	"github.com/nfs-provisioner/nfs-provisioner/internal/provision"
 )
 
@@ -40,7 +41,8 @@ func (s slimmer) slim(object any) (any, error) {
 	}
 	switch o := object.(type) {
 	case *v1.PersistentVolumeClaim:
-		if !s.serves(o) {
+		// A volume of ours may have been bound to a claim that somebody made for it.
+		if !s.serves(o) && !expand.Wanted(o) {
 			return stub(o), nil
 		}
 		slimClaim(o)
@@ -80,7 +82,8 @@ func (s slimmer) owns(v *v1.PersistentVolume) bool {
 }
 
 // slimClaim leaves what tells whether a claim waits for us, and who it is. What
-// it asks for is read from the API server before anything is made of it.
+// it asks for is read from the API server before anything is made of it. Of one
+// that is to be expanded it leaves how far that is.
 func slimClaim(c *v1.PersistentVolumeClaim) {
 	c.Labels, c.OwnerReferences, c.Finalizers = nil, nil, nil
 	if c.Spec.VolumeName != "" {
@@ -88,11 +91,15 @@ func slimClaim(c *v1.PersistentVolumeClaim) {
 	}
 	maps.DeleteFunc(c.Annotations, func(key, _ string) bool { return !slices.Contains(claimAnnotations, key) })
 	c.Namespace = one(c.Namespace)
+	resources, status := v1.VolumeResourceRequirements{}, v1.PersistentVolumeClaimStatus{Phase: one(c.Status.Phase)}
+	if expand.Wanted(c) {
+		resources, status = c.Spec.Resources, c.Status
+	}
 	c.Spec = v1.PersistentVolumeClaimSpec{
 		VolumeName: c.Spec.VolumeName, StorageClassName: oneOf(c.Spec.StorageClassName), VolumeMode: oneOf(c.Spec.VolumeMode),
-		DataSource: c.Spec.DataSource,
+		DataSource: c.Spec.DataSource, Resources: resources,
 	}
-	c.Status = v1.PersistentVolumeClaimStatus{Phase: one(c.Status.Phase)}
+	c.Status = status
 }
 
 // slimVolume leaves where another's volume is, whose and how large, for it may lie

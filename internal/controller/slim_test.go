@@ -107,15 +107,34 @@ func TestWhatStaysOfAClaimInTheCache(t *testing.T) {
 	}
 	older := whole("", "")
 	delete(older.Annotations, annStorageProvisioner)
+	sized := func(by, asks, has string) *v1.PersistentVolumeClaim {
+		c := whole(by, "pv-1")
+		c.Spec.Resources.Requests = v1.ResourceList{v1.ResourceStorage: resource.MustParse(asks)}
+		c.Status.Phase, c.Status.Capacity = v1.ClaimBound, v1.ResourceList{v1.ResourceStorage: resource.MustParse(has)}
+		return c
+	}
+	grows, large := sized("p", "10Gi", "1Gi"), sized("p", "1Gi", "1024Mi")
+	byHand := sized("other", "10Gi", "1Gi")
+	growing := func(c *v1.PersistentVolumeClaim) {
+		resources, status := c.Spec.Resources, c.Status
+		left(c)
+		c.Annotations, c.Spec.Resources, c.Status = nil, resources, status
+	}
 	for name, c := range map[string]struct {
 		claim  *v1.PersistentVolumeClaim
 		change func(*v1.PersistentVolumeClaim) // nil: a stub
 	}{
-		"one that waits for us":                     {whole("p", ""), left},
-		"one that waits for us in an older cluster": {older, left},
-		"one that has its volume of us":             {whole("p", "pv-1"), func(c *v1.PersistentVolumeClaim) { left(c); c.Annotations = nil }},
-		"one that waits for another":                {whole("other", ""), nil},
-		"one that has its volume of another":        {whole("other", "pv-1"), nil},
+		"one that waits for us":                               {whole("p", ""), left},
+		"one that waits for us in an older cluster":           {older, left},
+		"one that has its volume of us":                       {whole("p", "pv-1"), func(c *v1.PersistentVolumeClaim) { left(c); c.Annotations = nil }},
+		"one that waits for another":                          {whole("other", ""), nil},
+		"one that has its volume of another":                  {whole("other", "pv-1"), nil},
+		"one that is to grow":                                 {grows, growing},
+		"one that is to grow, whoever was to make its volume": {byHand, growing},
+		"one that is large enough": {large, func(c *v1.PersistentVolumeClaim) {
+			left(c)
+			c.Annotations, c.Spec.Resources.Requests, c.Status = nil, nil, v1.PersistentVolumeClaimStatus{Phase: v1.ClaimBound}
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var want runtime.Object = &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "data", ResourceVersion: "7"}}

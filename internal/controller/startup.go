@@ -56,6 +56,10 @@ func (r *runner) build() error {
 		return fmt.Errorf("set up caches: %w", err)
 	}
 	r.work = &work{waits: r.caches.waits}
+	r.promises = newPromises(r.Shares)
+	if err := r.promises.watch(r.caches.volumes); err != nil {
+		return err
+	}
 	if err := r.buildMetrics(); err != nil {
 		return fmt.Errorf("set up metrics: %w", err)
 	}
@@ -134,6 +138,7 @@ func (r *runner) prepare(ctx context.Context) error {
 	if err := r.awaitAPI(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
+	r.recorder = r.newRecorder()
 	r.gate = newGate(provision.New(provision.Config{
 		Shares:      r.shares,
 		Cluster:     r.cluster,
@@ -141,6 +146,8 @@ func (r *runner) prepare(ctx context.Context) error {
 		Volume:      r.liveVolume,
 		Class:       r.caches.class,
 		Overlapping: r.caches.overlapping,
+		Ledger:      r.promises.Ledger,
+		Warn:        r.warn,
 	}), r.caches.volume, r.work)
 	if err := r.metrics.ask("volumes_in_flight", "Volumes that are being made or deleted, until the API server has shown the result.", r.gate.passing); err != nil {
 		return fmt.Errorf("set up metrics: %w", err)

@@ -102,6 +102,7 @@ func (p *Provisioner) releaseOrphan(ctx context.Context, request *plan, owned *s
 // way.
 func (p *Provisioner) abandon(ctx context.Context, o lib.ProvisionOptions) (*v1.PersistentVolume, lib.ProvisioningState, error) {
 	gone := &lib.IgnoredError{Reason: errVanished.Error()}
+	p.Ledger.Release(o.PVName)
 	exists, err := p.exists(ctx, o.PVName)
 	if err != nil {
 		return nil, lib.ProvisioningNoChange, err

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/nfs-provisioner/nfs-provisioner/internal/capacity"
 )
 
 // A Policy says what becomes of the data of a deleted volume.
@@ -34,6 +36,7 @@ const (
 	paramAllowShared      = "allowShared"
 	paramAllowExisting    = "allowExisting"
 	paramArchiveRetention = "archiveRetention"
+	paramOvercommitRatio  = "overcommitRatio"
 )
 
 // DefaultPathPattern is the directory's name that
@@ -61,6 +64,8 @@ type Parameters struct {
 	// ArchiveRetention is the age at which an archive may be removed, zero for
 	// never.
 	ArchiveRetention time.Duration
+	// OvercommitRatio bounds what the share may promise, nil for no bound.
+	OvercommitRatio *capacity.Ratio
 }
 
 // ParseParameters reads the parameters of a class. It reports everything that
@@ -129,6 +134,10 @@ func (p *Parameters) set(name, value string, all map[string]string) (err error) 
 		if p.ArchiveRetention, err = parseAge(value); err != nil {
 			return wrong(`an age such as "720h" or "30d"`)
 		}
+	case paramOvercommitRatio:
+		if p.OvercommitRatio, err = capacity.ParseRatio(value); err != nil {
+			return wrong(`a decimal number above 0 such as "1" or "1.5"`)
+		}
 	default:
 		return fmt.Errorf("class parameter %s is not known; known are %s", name, strings.Join(known(), ", "))
 	}
@@ -138,7 +147,7 @@ func (p *Parameters) set(name, value string, all map[string]string) (err error) 
 func known() []string {
 	return []string{
 		paramShare, paramPathPattern, paramOnDelete, paramArchiveOnDelete, paramMode, paramUID, paramGID,
-		paramAllowShared, paramAllowExisting, paramArchiveRetention,
+		paramAllowShared, paramAllowExisting, paramArchiveRetention, paramOvercommitRatio,
 	}
 }
 

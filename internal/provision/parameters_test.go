@@ -6,9 +6,20 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nfs-provisioner/nfs-provisioner/internal/capacity"
 )
 
 func number(n uint32) *uint32 { return &n }
+
+func ratio(t *testing.T, text string) *capacity.Ratio {
+	t.Helper()
+	r, err := capacity.ParseRatio(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
 
 func TestParseParametersTakesEveryParameter(t *testing.T) {
 	pattern := func(text string) Pattern {
@@ -45,6 +56,7 @@ func TestParseParametersTakesEveryParameter(t *testing.T) {
 		"allowExisting false":       {map[string]string{"allowExisting": "false"}, func(*Parameters) {}},
 		"archiveRetention in days":  {map[string]string{"archiveRetention": "30d"}, func(p *Parameters) { p.ArchiveRetention = 30 * 24 * time.Hour }},
 		"archiveRetention in hours": {map[string]string{"archiveRetention": "1h30m"}, func(p *Parameters) { p.ArchiveRetention = 90 * time.Minute }},
+		"overcommitRatio":           {map[string]string{"overcommitRatio": "1.5"}, func(p *Parameters) { p.OvercommitRatio = ratio(t, "1.5") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := standard
@@ -89,6 +101,11 @@ func TestParseParametersNamesWhatIsWrongAndWhatIsAllowed(t *testing.T) {
 		{"archiveRetention", "1.5d", "30d"},
 		{"archiveRetention", "0s", "30d"},
 		{"archiveRetention", "99999999d", "30d"},
+		{"overcommitRatio", "", "above 0"},
+		{"overcommitRatio", "0", "above 0"},
+		{"overcommitRatio", "-1", "above 0"},
+		{"overcommitRatio", "150%", "above 0"},
+		{"overcommitRatio", "1e3", "above 0"},
 	} {
 		t.Run(c.name+"="+c.value, func(t *testing.T) {
 			_, err := ParseParameters(map[string]string{c.name: c.value})

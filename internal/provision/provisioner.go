@@ -12,6 +12,7 @@ import (
 	"k8s.io/klog/v2"
 	lib "sigs.k8s.io/sig-storage-lib-external-provisioner/v10/controller"
 
+	"github.com/nfs-provisioner/nfs-provisioner/internal/capacity"
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
 )
 
@@ -30,6 +31,10 @@ type Config struct {
 	// Overlapping returns the volumes that use the directory, one above or one
 	// below, whoever made them.
 	Overlapping func(on share.Location, d share.Directory) ([]*v1.PersistentVolume, error)
+	// Ledger knows what is promised on the shares.
+	Ledger *capacity.Ledger
+	// Warn tells the owner of a claim, for a reason in one word.
+	Warn func(claim *v1.PersistentVolumeClaim, reason, message string)
 }
 
 // Provisioner turns claims into directories and volumes, and deletes them.
@@ -66,12 +71,20 @@ func (p *Provisioner) Provision(ctx context.Context, o lib.ProvisionOptions) (*v
 		// An earlier attempt, made before class or claim became wrong, may still run.
 		return nil, lib.ProvisioningNoChange, err
 	}
+	warning, err := p.promise(request, claim)
+	if err != nil {
+		return nil, lib.ProvisioningNoChange, err
+	}
 	made, err := p.make(ctx, request)
 	switch {
 	case errors.Is(err, share.ErrTimeout) || errors.Is(err, share.ErrBusy):
 		return nil, lib.ProvisioningInBackground, advise(err)
 	case err != nil:
+		p.Ledger.Release(o.PVName)
 		return nil, lib.ProvisioningFinished, advise(err)
+	}
+	if warning != "" {
+		p.Warn(claim, ReasonMoreThanFree, warning)
 	}
 	volume := request.volume(o.StorageClass, claim, o.PVName, made)
 	klog.FromContext(ctx).Info("Made directory", "claim", klog.KObj(claim), "volume", o.PVName,

@@ -22,6 +22,7 @@ import (
 	"k8s.io/klog/v2"
 	lib "sigs.k8s.io/sig-storage-lib-external-provisioner/v10/controller"
 
+	"github.com/nfs-provisioner/nfs-provisioner/internal/capacity"
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
 )
 
@@ -40,6 +41,7 @@ type world struct {
 	volumes  map[string]*v1.PersistentVolume
 	classes  map[string]*storagev1.StorageClass
 	apiError error // of every read that goes past the caches
+	warnings []string
 }
 
 // newWorld has the share "first" at nas:/export, and those that are given.
@@ -85,6 +87,10 @@ func newWorld(t *testing.T, more ...share.Location) *world {
 			return nil, apierrors.NewNotFound(storagev1.Resource("storageclasses"), name)
 		},
 		Overlapping: w.overlapping,
+		Ledger:      capacity.NewLedger(),
+		Warn: func(claim *v1.PersistentVolumeClaim, reason, message string) {
+			w.warnings = append(w.warnings, claim.Name+" "+reason+": "+message)
+		},
 	})
 	return w
 }

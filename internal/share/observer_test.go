@@ -60,7 +60,7 @@ func TestEveryOperationIsObservedByItsVerb(t *testing.T) {
 		"Archive": archive, "Reclaim": reclaim, "Expire": expire,
 		"Retain": s.Retain(ctx, volume(of("retain"))), "Abandon": s.Abandon(ctx, of("abandon")), "Remove": s.Remove(ctx, volume(of("remove"))),
 		"Check": s.Check(ctx), "Resize": s.Resize(ctx, "pv-resize", "cluster-1", directory(t, "resize"), "2Gi"),
-		"Walk":  s.Walk(ctx, func(string) bool { return false }, func(Entry) error { return nil }),
+		"Walk": s.Walk(ctx, func(string) bool { return false }, func(Entry) error { return nil }),
 	} {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

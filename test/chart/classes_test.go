@@ -16,7 +16,7 @@ func TestClassDefaults(t *testing.T) {
 		"provisioner":          "cluster.local/rel-nfs-provisioner",
 		"reclaimPolicy":        "Delete",
 		"volumeBindingMode":    "Immediate",
-		"allowVolumeExpansion": false,
+		"allowVolumeExpansion": true,
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("the class is\n%v\nwant\n%v", c, want)
@@ -33,7 +33,7 @@ storageClasses:
   default: true
   reclaimPolicy: Retain
   volumeBindingMode: WaitForFirstConsumer
-  allowVolumeExpansion: true
+  allowVolumeExpansion: false
   mountOptions: [nfsvers=4.1]
   allowedTopologies: [{matchLabelExpressions: [{key: topology.kubernetes.io/zone, values: [a, b]}]}]
   parameters: {pathPattern: "${.PVC.namespace}/${.PVC.name}", onDelete: delete, mode: "0770", uid: "1000"}
@@ -53,7 +53,7 @@ storageClasses:
 		"provisioner":          "example.com/nfs",
 		"reclaimPolicy":        "Retain",
 		"volumeBindingMode":    "WaitForFirstConsumer",
-		"allowVolumeExpansion": true,
+		"allowVolumeExpansion": false,
 		"mountOptions":         []any{"nfsvers=4.1"},
 		"allowedTopologies": []any{map[string]any{"matchLabelExpressions": []any{
 			map[string]any{"key": "topology.kubernetes.io/zone", "values": []any{"a", "b"}}}}},

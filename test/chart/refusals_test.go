@@ -39,6 +39,8 @@ var refusals = map[string]struct{ values, says string }{
 	"mode as a number":         {class("parameters: {mode: 0770}"), "/storageClasses/0/parameters/mode"},
 	"mode that is not octal":   {class("parameters: {mode: '0888'}"), "/storageClasses/0/parameters/mode"},
 	"uid as a number":          {class("parameters: {uid: 1000}"), "/storageClasses/0/parameters/uid"},
+	"ratio in percent":         {class("parameters: {overcommitRatio: '150%'}"), "/storageClasses/0/parameters/overcommitRatio"},
+	"ratio of nothing":         {class("parameters: {overcommitRatio: '0.0'}"), "/storageClasses/0/parameters/overcommitRatio"},
 	"retention without a unit": {class("parameters: {archiveRetention: '30'}"), "/storageClasses/0/parameters/archiveRetention"},
 	"unknown onDelete":         {class("parameters: {onDelete: keep}"), "/storageClasses/0/parameters/onDelete"},
 	"allowShared as a boolean": {class("parameters: {allowShared: true}"), "/storageClasses/0/parameters/allowShared"},
