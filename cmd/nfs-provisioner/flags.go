@@ -43,7 +43,7 @@ func newFlagSet(name string) *pflag.FlagSet {
 
 func shareFlags(set *pflag.FlagSet, o *options) {
 	const operationTimeout = 30 * time.Second
-	set.Var(&o.shares, "share", "an NFS export and where it is mounted here, as "+shareForm+"; repeatable, the first is the default share "+
+	set.Var(&o.shares, "share", "an NFS export and where it is mounted here, as "+shareForm+", with usageInterval=24h to have its volumes measured so often; repeatable, the first is the default share "+
 		"[$"+sharesVariable+", one a line; else $NFS_SERVER and $NFS_PATH, mounted at "+legacyMount+"]")
 	set.DurationVar(&o.config.OperationTimeout, "operation-timeout", operationTimeout, "how long one operation on a share may take before the claim is told")
 }

@@ -4,12 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
 )
 
 // shareForm is how a share is written on the command line.
 const shareForm = "name=NAME,server=HOST,path=/export,mount=/mount"
+
+// usageInterval is the one key that a share may do without.
+const usageInterval = "usageInterval"
 
 // legacyMount is where nfs-subdir-external-provisioner has its one share.
 const legacyMount = "/persistentvolumes"
@@ -20,7 +24,11 @@ type shares []share.Location
 func (s *shares) String() string {
 	var all []string
 	for _, l := range *s {
-		all = append(all, fmt.Sprintf("name=%s,server=%s,path=%s,mount=%s", l.Name, l.Server, l.Path, l.Mount))
+		text := fmt.Sprintf("name=%s,server=%s,path=%s,mount=%s", l.Name, l.Server, l.Path, l.Mount)
+		if l.UsageInterval != 0 {
+			text += fmt.Sprintf(",%s=%s", usageInterval, l.UsageInterval)
+		}
+		all = append(all, text)
 	}
 	return strings.Join(all, " ")
 }
@@ -31,7 +39,8 @@ func (s *shares) Type() string { return "share" }
 // Set adds a share. The error names the key that is missing or not known.
 func (s *shares) Set(value string) error {
 	var l share.Location
-	fields := map[string]*string{"name": &l.Name, "server": &l.Server, "path": &l.Path, "mount": &l.Mount}
+	var interval string
+	fields := map[string]*string{"name": &l.Name, "server": &l.Server, "path": &l.Path, "mount": &l.Mount, usageInterval: &interval}
 	seen := map[string]bool{}
 	for pair := range strings.SplitSeq(value, ",") {
 		key, text, ok := strings.Cut(pair, "=")
@@ -53,6 +62,13 @@ func (s *shares) Set(value string) error {
 		if !seen[key] {
 			return fmt.Errorf("key %q is missing; the form is %s", key, shareForm)
 		}
+	}
+	if seen[usageInterval] {
+		every, err := time.ParseDuration(interval)
+		if err != nil || every <= 0 {
+			return fmt.Errorf("%s is %q; it must be a time such as 24h", usageInterval, interval)
+		}
+		l.UsageInterval = every
 	}
 	*s = append(*s, l)
 	return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
 )
@@ -21,6 +22,18 @@ func TestShareFlagReadsEveryKeyInAnyOrder(t *testing.T) {
 	var s shares
 	if err := s.Set("name=a,server=nas,path=/a=b,mount=/mnt"); err != nil || s[0].Path != "/a=b" {
 		t.Errorf("a path with an equals sign: got %v, %v", s, err)
+	}
+}
+
+func TestAShareMayHaveAUsageInterval(t *testing.T) {
+	const given = "name=a,server=nas,path=/export,mount=/mnt,usageInterval=24h0m0s"
+	var s shares
+	if err := s.Set(given); err != nil || s[0].UsageInterval != 24*time.Hour || s.String() != given {
+		t.Errorf("got %v, %v", s, err)
+	}
+	for _, wrong := range []string{"1d", "0", "0s", "-1h", "24"} {
+		s = nil
+		expectWords(t, s.Set("name=a,server=nas,path=/export,mount=/mnt,usageInterval="+wrong), "usageInterval", wrong, "24h")
 	}
 }
 

@@ -127,6 +127,9 @@ func validateShare(s share.Location, before []share.Location) error {
 	if !path.IsAbs(s.Path) || path.Clean(s.Path) != s.Path {
 		wrong("path is %q; it must be the export's absolute path, without .. and without a slash at the end", s.Path)
 	}
+	if s.UsageInterval < 0 {
+		wrong("usageInterval is %v; it must be more than 0", s.UsageInterval)
+	}
 	if !path.IsAbs(s.Mount) {
 		wrong("mount is %q; it must be the absolute path where the export is mounted here", s.Mount)
 	}

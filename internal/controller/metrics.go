@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"runtime"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -30,12 +31,13 @@ type metrics struct {
 	shares   shareMetrics
 	// expansions are attempts to expand claims, by what came of them.
 	expansions *prometheus.CounterVec
+	usage      usageMetrics
 }
 
 // newMetrics makes the metrics of these shares. Of the names of classes, only
 // those that class knows become labels.
 func newMetrics(version string, shares []share.Location, class func(name string) bool) (*metrics, error) {
-	m := &metrics{registry: prometheus.NewRegistry(), library: newLibraryMetrics(class), shares: newShareMetrics(shares)}
+	m := &metrics{registry: prometheus.NewRegistry(), library: newLibraryMetrics(class), shares: newShareMetrics(shares), usage: newUsageMetrics(class)}
 	m.expansions = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: namespace, Name: "expansions_total", Help: "Attempts to expand a claim, by what came of them.",
 	}, []string{"result"})
@@ -47,7 +49,7 @@ func newMetrics(version string, shares []share.Location, class func(name string)
 		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
 	})
 	build.Set(1)
-	return m, m.register(append(append(m.library.all(), m.shares.all()...), m.expansions, build)...)
+	return m, m.register(slices.Concat(m.library.all(), m.shares.all(), m.usage.all(), []prometheus.Collector{m.expansions, build})...)
 }
 
 // expanded counts an attempt to expand a claim.

@@ -21,6 +21,7 @@ import (
 
 	"github.com/nfs-provisioner/nfs-provisioner/internal/inventory"
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
+	"github.com/nfs-provisioner/nfs-provisioner/internal/usage"
 )
 
 // scrape reads /metrics as Prometheus does.
@@ -87,6 +88,8 @@ func TestEveryMetricAndNoOtherIsDocumented(t *testing.T) {
 	}
 	r.metrics.shares.promise(on, r.promises)
 	r.round(t.Context(), on)
+	r.metrics.usage.show(map[string]usage.Known{"gold": {}})
+	r.metrics.usage.looked.WithLabelValues("first").Inc()
 	if err := r.metrics.ask("volumes_in_flight", "As prepare does.", r.gate.passing); err != nil {
 		t.Fatal(err)
 	}
@@ -146,6 +149,7 @@ func TestNoLabelIsOfAClaimsMaking(t *testing.T) {
 		counter(marked, marked+"Kind")
 		counter(marked+"2", "VolumeSnapshot")
 	}
+	r.metrics.usage.show(map[string]usage.Known{marked: {Volumes: 1}})
 	labels := []string{
 		"share", "operation", "error", "state", "class", "source", "version", "goversion", "le", "name",
 		"code", "method", "verb", "host", "result", "reason", "stability_level", "deprecated_version", "quantile", "call_status",

@@ -180,6 +180,9 @@ func (r *runner) serve(ctx context.Context) {
 	}
 	var group sync.WaitGroup
 	group.Go(func() { r.newExpander().Run(ctx) })
+	if r.measures() {
+		group.Go(func() { r.newMeter().Run(ctx) })
+	}
 	for _, l := range r.loops {
 		group.Go(func() { r.rounds(ctx, l.on) })
 		group.Go(func() { r.watchOver(ctx, l.on, &l.checks) })

@@ -26,7 +26,7 @@ type Observer struct {
 // Operations are the verbs by which errors and an Observer tell operations.
 func Operations() []string {
 	return []string{
-		"make", "resize", "delete", "archive", "release", "abandon", "reclaim", "remove",
+		"make", "resize", "measure", "delete", "archive", "release", "abandon", "reclaim", "remove",
 		"check", "list", "read", "look", "sweep", "forget",
 	}
 }

@@ -67,6 +67,9 @@ func TestEveryOperationIsObservedByItsVerb(t *testing.T) {
 		}
 	}
 	write(t, s, "unrecorded/file", "")
+	if _, err := s.Measure(ctx, directory(t, "unrecorded"), func(int) {}); err != nil {
+		t.Error(err)
+	}
 	_, find := s.Find(ctx, directory(t, "unrecorded"))
 	_, sweep := s.Sweep(ctx, "cluster-1", func(string) bool { return false })
 	if find != nil || sweep != nil {

@@ -14,6 +14,9 @@ type Location struct {
 	Server string // host name or address, without brackets
 	Path   string // the export's path on the server, absolute
 	Mount  string // where it is mounted here, absolute
+	// UsageInterval is the time between two measurements of what a volume on it
+	// holds, zero for none.
+	UsageInterval time.Duration
 }
 
 // String is the share as people know it: name and server:/path.

@@ -26,7 +26,7 @@ func wantArgs(t *testing.T, deployment object, want ...string) {
 const twoShares = `
 shares:
 - {name: fast, server: nfs.example.com, path: /export/fast, mountOptions: [nfsvers=4.1, noatime], size: 500Gi}
-- {name: bulk, server: "fd00::10", path: /}
+- {name: bulk, server: "fd00::10", path: /, usageInterval: 24h}
 `
 
 // TestShares follows each share from its values to the mount that the program is told of.
@@ -41,9 +41,10 @@ func TestShares(t *testing.T) {
 	for i, want := range []struct {
 		name, server, path, size string
 		options                  []any
+		interval                 string
 	}{
-		{"fast", "nfs.example.com", "/export/fast", "500Gi", []any{"nfsvers=4.1", "noatime"}},
-		{"bulk", "fd00::10", "/", "1Ti", nil},
+		{"fast", "nfs.example.com", "/export/fast", "500Gi", []any{"nfsvers=4.1", "noatime"}, ""},
+		{"bulk", "fd00::10", "/", "1Ti", nil, ",usageInterval=24h"},
 	} {
 		pv, pvc := volumes[i], claims[i]
 		spec := map[string]any{
@@ -86,7 +87,7 @@ func TestShares(t *testing.T) {
 		if mount.str("name") != volume.str("name") || mount.str("mountPath") != "/shares/"+want.name {
 			t.Errorf("the mount of %s is %v", want.name, mount)
 		}
-		told = append(told, "name="+want.name+",server="+want.server+",path="+want.path+",mount=/shares/"+want.name+"\n")
+		told = append(told, "name="+want.name+",server="+want.server+",path="+want.path+",mount=/shares/"+want.name+want.interval+"\n")
 	}
 	// In their order: the first is the default.
 	variable := object(deployment.container(t).list("env")[0].(map[string]any))
