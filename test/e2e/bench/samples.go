@@ -96,6 +96,11 @@ func newSample(on share, pending, bound *v1.PersistentVolumeClaim, volume *v1.Pe
 	if s.bound, err = newTemplate(bound, s.names); err != nil {
 		return s, err
 	}
+	grows := bound.DeepCopy()
+	grows.Spec.Resources.Requests = v1.ResourceList{v1.ResourceStorage: loops.Grown()}
+	if s.growing, err = newTemplate(grows, s.names); err != nil {
+		return s, err
+	}
 	if s.volume, err = newTemplate(volume, s.names); err != nil {
 		return s, err
 	}

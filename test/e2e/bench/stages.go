@@ -21,6 +21,7 @@ func stages() []stage {
 		{[]string{"burst-nfs"}, (*bench).measureBurstNFS},
 		{[]string{"one-claim"}, (*bench).measureOneClaim},
 		{[]string{"requests"}, (*bench).measureRequests},
+		{[]string{"expand"}, (*bench).measureExpand},
 		{[]string{"memory", "start-up", "idle"}, (*bench).measureVolumes},
 		{[]string{"delete"}, (*bench).measureDelete},
 		{[]string{"giant"}, (*bench).measureGiant},

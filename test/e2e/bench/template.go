@@ -87,8 +87,8 @@ func asSent(v *v1.PersistentVolume) *v1.PersistentVolume {
 // A sample is one claim that the provisioner under test has served.
 type sample struct {
 	names loops.Names
-	// pending is the claim before, bound after.
-	pending, bound template
+	// pending is the claim before, bound after, growing when it asks for more.
+	pending, bound, growing template
 	// sent is the volume as the provisioner sent it, volume as the API server has it.
 	sent   *v1.PersistentVolume
 	volume template

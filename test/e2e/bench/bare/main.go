@@ -22,7 +22,7 @@ import (
 
 // all are the loops, by the first argument.
 var all = map[string]func(context.Context, options) error{
-	"create": create, "list": list, "hold": hold, "delete": deleteReleased, "lead": lead, "files": files,
+	"create": create, "list": list, "hold": hold, "delete": deleteReleased, "lead": lead, "files": files, "expand": expand,
 }
 
 // options are what a loop is told.
