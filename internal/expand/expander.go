@@ -81,7 +81,7 @@ const requestTimeout = time.Minute
 
 // ahead bounds how many claims are remembered as our own patches left them,
 // until the watch shows them.
-const ahead = 4096
+const ahead = 1024
 
 // Expander expands claims.
 type Expander struct {
@@ -126,7 +126,12 @@ func (e *Expander) Run(ctx context.Context) {
 }
 
 func (e *Expander) look(object any) {
-	if claim, ok := object.(*v1.PersistentVolumeClaim); ok && Wanted(claim) {
+	claim, ok := object.(*v1.PersistentVolumeClaim)
+	if !ok {
+		return
+	}
+	e.latest.OnAddOrUpdate(claim)
+	if Wanted(claim) {
 		e.queue.Add(claim.Namespace + "/" + claim.Name)
 	}
 }
