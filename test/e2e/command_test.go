@@ -31,6 +31,12 @@ func (s *suite) values() (file string, err error) {
 	values["storageClasses"] = []map[string]any{{
 		"name": defaultClass, "share": s.squashed().share, "default": true, "labels": map[string]any{label: "true"},
 	}}
+	for _, on := range values["shares"].([]map[string]any) {
+		if on["name"] == s.plain().share {
+			on["usageInterval"] = "30s"
+		}
+	}
+	values["additionalProvisionerNames"] = []string{older}
 	values["inventoryInterval"] = "5s" // for tests that wait for it
 	values["metrics"] = map[string]any{"dashboard": map[string]any{"enabled": true}}
 	return writeValues("values", values)

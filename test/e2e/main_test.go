@@ -23,6 +23,7 @@ const (
 	release     = "nfs"
 	home        = "nfs-provisioner-e2e"
 	provisioner = "cluster.local/nfs-nfs-provisioner"
+	older       = "fuseim.pri/ifs" // an install that the release has adopted
 )
 
 // An export is one NFS export under test and the share that the release gives
