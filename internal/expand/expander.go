@@ -9,6 +9,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
@@ -126,12 +127,10 @@ func (e *Expander) Run(ctx context.Context) {
 }
 
 func (e *Expander) look(object any) {
-	claim, ok := object.(*v1.PersistentVolumeClaim)
-	if !ok {
-		return
+	if now, ok := object.(runtime.Object); ok {
+		e.latest.OnAddOrUpdate(now) // a claim, or what the cache keeps of it
 	}
-	e.latest.OnAddOrUpdate(claim)
-	if Wanted(claim) {
+	if claim, ok := object.(*v1.PersistentVolumeClaim); ok && Wanted(claim) {
 		e.queue.Add(claim.Namespace + "/" + claim.Name)
 	}
 }
