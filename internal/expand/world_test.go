@@ -239,6 +239,13 @@ func (w *world) failing(fail func(request string) error) {
 	w.fail = fail
 }
 
+// count is how many attempts have ended so.
+func (w *world) count(o Outcome) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.outcomes[o]
+}
+
 // process is one process that leads, or believes that it does.
 type process struct {
 	events *record.FakeRecorder

@@ -40,9 +40,11 @@ type world struct {
 	client *fake.Clientset
 	shares []*share.Share
 	events *record.FakeRecorder
-	files  map[string]int // that were looked at, by share
-	known  map[string]Known
-	until  int // so many files are looked at before a meter is ended; 0 for no end
+
+	mu    sync.Mutex
+	files map[string]int // that were looked at, by share
+	known map[string]Known
+	until int // so many files are looked at before a meter is ended; 0 for no end
 }
 
 func play(t *testing.T, test func(*world)) {
@@ -131,11 +133,17 @@ func (w *world) start() (stop func()) {
 		},
 		Events: w.events,
 		Looked: func(share string, files int) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
 			if w.files[share] += files; w.files[share] == w.until {
 				cancel()
 			}
 		},
-		Show: func(known map[string]Known) { w.known = known },
+		Show: func(known map[string]Known) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.known = known
+		},
 	})
 	var group sync.WaitGroup
 	group.Go(func() { m.Run(ctx) })
@@ -175,6 +183,20 @@ func (w *world) patched() (count int) {
 	return count
 }
 
+// looked is how many files were looked at on a share.
+func (w *world) looked(share string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.files[share]
+}
+
+// gold is what is shown of the class that all volumes are of.
+func (w *world) gold() Known {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.known["gold"]
+}
+
 func TestWhatVolumesHoldIsWrittenOnThemOnceAnInterval(t *testing.T) {
 	play(t, func(w *world) {
 		w.bound(0, "data", 10)
@@ -195,15 +217,15 @@ func TestWhatVolumesHoldIsWrittenOnThemOnceAnInterval(t *testing.T) {
 		if n := w.patched(); n != 2 {
 			t.Errorf("%d patches", n)
 		}
-		if w.files["first"] != 10 || len(w.files) != 1 {
-			t.Errorf("looked at %v", w.files)
+		if w.looked("first") != 10 || w.looked("second") != 0 {
+			t.Errorf("looked at %d and %d", w.looked("first"), w.looked("second"))
 		}
-		if want := (Known{Volumes: 2, Bytes: float64(held)}); w.known["gold"] != want {
-			t.Errorf("shown are %+v", w.known)
+		if want := (Known{Volumes: 2, Bytes: float64(held)}); w.gold() != want {
+			t.Errorf("shown are %+v", w.gold())
 		}
 		time.Sleep(2 * time.Hour)
-		if n := w.patched(); n != 2 || w.files["first"] != 20 {
-			t.Errorf("after the interval: %d patches, %v files", n, w.files)
+		if n := w.patched(); n != 2 || w.looked("first") != 20 {
+			t.Errorf("after the interval: %d patches, %v files", n, w.looked("first"))
 		}
 	})
 }
@@ -223,14 +245,14 @@ func TestAClaimIsToldThatItsVolumeHoldsTooMuchAndWhenItDoesNotAnyMore(t *testing
 			if e := <-w.events.Events; !strings.HasPrefix(e, "Warning OverCapacity") || !strings.Contains(e, "1Mi") {
 				t.Errorf("%q", e)
 			}
-			if w.known["gold"].Over != 1 {
-				t.Errorf("%+v", w.known)
+			if w.gold().Over != 1 {
+				t.Errorf("%+v", w.gold())
 			}
 		}
 		w.fill(0, "data", 1)
 		time.Sleep(interval + time.Hour)
-		if got := w.conditions("data"); !slices.Equal(got, []string{"example.org/Checked=True"}) || w.known["gold"].Over != 0 {
-			t.Errorf("%q, %+v", got, w.known)
+		if got := w.conditions("data"); !slices.Equal(got, []string{"example.org/Checked=True"}) || w.gold().Over != 0 {
+			t.Errorf("%q, %+v", got, w.gold())
 		}
 	})
 }
@@ -264,8 +286,8 @@ func TestTheNextProcessGoesOnWhereTheOneBeforeItWas(t *testing.T) {
 		stop = w.start()
 		time.Sleep(time.Hour)
 		stop()
-		if n := w.patched(); n != 7 || w.files["first"] != 11 {
-			t.Errorf("then %d were measured; %v files were looked at", n, w.files)
+		if n := w.patched(); n != 7 || w.looked("first") != 11 {
+			t.Errorf("then %d were measured; %v files were looked at", n, w.looked("first"))
 		}
 	})
 }

@@ -50,8 +50,12 @@ func TestAVolumeThatHoldsMoreThanItsClaimHasIsTold(t *testing.T) {
 		return status == v1.ConditionTrue, seen, err
 	})
 	s.expectEvent("data", s.namespace, pv.Name, "more than the 1Mi of the claim")
-	s.within(nextMeasurement, "what the volume holds", func(context.Context) (bool, string, error) {
-		text := s.volume(pv.Name).Annotations["nfs-provisioner/used-bytes"]
+	s.within(nextMeasurement, "what the volume holds", func(ctx context.Context) (bool, string, error) {
+		now, err := under.client.CoreV1().PersistentVolumes().Get(ctx, pv.Name, metav1.GetOptions{})
+		if err != nil {
+			return false, "", err
+		}
+		text := now.Annotations["nfs-provisioner/used-bytes"]
 		used, err := strconv.ParseInt(text, 10, 64)
 		return used >= 3<<20 && used < 4<<20, text, err
 	})
