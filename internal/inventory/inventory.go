@@ -153,6 +153,8 @@ func (t *taking) add(ctx context.Context, e share.Entry) {
 		} else if e.Record.Cluster != t.cluster {
 			i.State = Foreign
 		}
+	case e.Copy:
+		i.State, i.Detail = Orphan, "a copy that was begun for a volume and that no record names"
 	case e.Damaged != nil:
 		i.State, i.Detail = Damaged, e.Damaged.Error()
 	case e.Record.Volume == "":
@@ -220,6 +222,8 @@ func (t *taking) addOwned(ctx context.Context, e share.Entry) {
 			i.State, i.Detail = Missing, "its record is there, its directory is not"
 		case volume != nil:
 			i.State = Bound
+		case e.Record.Copying():
+			i.State = Cloning
 		case time.Since(e.Changed) < pendingFor:
 			i.State = Pending
 		case !t.again(ctx, e):

@@ -1,7 +1,9 @@
 package inventory
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"os"
@@ -258,4 +260,44 @@ func (w *world) tree() string {
 		w.Fatal(err)
 	}
 	return strings.Join(names, "\n")
+}
+
+func TestACopyInTheMakingIsNoOrphan(t *testing.T) {
+	w := newWorld(t)
+	w.make(record(t, "pv-1", "source"), false)
+	w.volume("pv-1", "source")
+	if err := os.Mkdir(filepath.Join(w.Mount, "source", "folder"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	// One that its process has left unfinished.
+	r := record(t, "pv-2", "copy")
+	r.Copy = "pv-2_BEGUN"
+	data, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = bytes.Replace(data, []byte(`"version":0`), []byte(`"version":1`), 1)
+	data = bytes.Replace(data, []byte(`"state":""`), []byte(`"state":"active"`), 1)
+	for path, content := range map[string][]byte{
+		".nfs-provisioner/records/copy":           data,
+		".nfs-provisioner/clones/pv-2_BEGUN/half": nil,
+		".nfs-provisioner/clones/pv-9_STRAY/half": nil,
+	} {
+		full := filepath.Join(w.Mount, path)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(full), 0o700), os.WriteFile(full, content, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	items, err := Take(t.Context(), w.Share, "cluster-1", w.source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]State{}
+	for _, i := range items {
+		got[i.Directory] = i.State
+	}
+	want := map[string]State{"source": Bound, "copy": Cloning, ".nfs-provisioner/clones/pv-9_STRAY": Orphan}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
 }

@@ -12,6 +12,7 @@ const (
 	Unrecorded State = "unrecorded" // a directory that no record and no volume names
 	Foreign    State = "foreign"    // a directory of another cluster
 	Pending    State = "pending"    // a directory whose volume is being made
+	Cloning    State = "cloning"    // a directory that is reserved while a copy of another is made for it
 	Trash      State = "trash"      // the data of a deleted volume, being removed
 	Released   State = "released"   // kept for a claim of the same namespace and name
 	Archived   State = "archived"   // the data of a deleted volume, kept
@@ -21,5 +22,5 @@ const (
 
 // States are all of them.
 func States() []State {
-	return []State{Damaged, Missing, Unproven, Orphan, Unrecorded, Foreign, Pending, Trash, Released, Archived, Adopted, Bound}
+	return []State{Damaged, Missing, Unproven, Orphan, Unrecorded, Foreign, Pending, Cloning, Trash, Released, Archived, Adopted, Bound}
 }

@@ -10,10 +10,14 @@ import (
 
 // Abandon takes back what Make did for a volume that nobody ever got: the
 // record, and the directory if it is empty. If the directory has content, or
-// was there before, it is kept as Retain would.
+// was there before, it is kept as Retain would. A copy that Clone has not
+// finished is stopped, and removed in the background.
 //
 // Errors: ErrRecordDamaged, ErrTimeout, ErrBusy, or the file system's.
 func (s *Share) Abandon(ctx context.Context, r Record) error {
+	if err := s.stopClone(ctx, r.Volume); err != nil {
+		return s.fail("abandon directory "+quote(r.Directory.path), err)
+	}
 	_, err := do(ctx, s, "abandon directory "+quote(r.Directory.path), keysOf(r.Volume, r.Directory), func(t *tree) (struct{}, error) {
 		return struct{}{}, s.abandon(t, r)
 	})
@@ -40,6 +44,14 @@ func (s *Share) abandon(t *tree, r Record) error {
 	}
 	if err := unshare(t, owner); err != nil {
 		return err
+	}
+	if unfinished, err := s.isUnfinished(t, owner); err != nil {
+		return err
+	} else if unfinished {
+		if err := s.discardCopies(t, owner.Volume); err != nil {
+			return err
+		}
+		return removeRecord(t, owner)
 	}
 	switch {
 	case owner.Returned:

@@ -22,10 +22,13 @@ const maxArchives = 20
 // If there is nothing to archive, because an earlier call did it or other
 // volumes share the directory, the zero Directory and no error are returned.
 //
-// Errors: OwnedError (ErrOwned), ErrNotOurs, ErrRecordDamaged, ErrTimeout,
+// Errors: ErrHeld, OwnedError (ErrOwned), ErrNotOurs, ErrRecordDamaged, ErrTimeout,
 // ErrBusy, or the file system's; the data is then where it was.
 func (s *Share) Archive(ctx context.Context, v Volume) (Directory, error) {
 	return do(ctx, s, "archive directory "+quote(v.Directory.path), keysOf(v.Name, v.Directory), func(t *tree) (Directory, error) {
+		if err := s.notHeld(v.Directory); err != nil {
+			return Directory{}, err
+		}
 		owner, owned, err := s.prove(t, v)
 		if errors.Is(err, ErrOwned) || errors.Is(err, ErrNotOurs) {
 			// The path may have a new owner since an earlier call was done.

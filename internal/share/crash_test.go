@@ -90,7 +90,7 @@ func without(picture, other string) string {
 	return strings.Join(slices.DeleteFunc(strings.Split(picture, "\n"), func(line string) bool { return slices.Contains(known, line) }), "\n")
 }
 
-var changed = regexp.MustCompile(`"changed":"[^"]*"`)
+var changed = regexp.MustCompile(`"changed":"[^"]*"|"copy":"[^"]*"`)
 
 // picture is everything on the share that matters: names, modes, content, but
 // neither times nor records that are being written nor empty folders of ours.

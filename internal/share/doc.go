@@ -17,6 +17,8 @@
 //	.nfs-provisioner/trash/<volume>         data on its way out
 //	.nfs-provisioner/trash/<volume>_record  proof that it was ours to remove
 //	.nfs-provisioner/removed/<volume>       the proof, once the data is gone
+//	.nfs-provisioner/clones/<volume>_<random>     a copy being made for a volume
+//	.nfs-provisioner/discarded/<volume>_<random>  one of no use, on its way out
 //	.nfs-provisioner/tmp/                   records being written
 //
 // The tree of records mirrors the tree of directories, and a record is a plain

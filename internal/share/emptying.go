@@ -33,10 +33,8 @@ const (
 type emptying struct {
 	ctx     context.Context //nolint:containedctx // the life of the work, not of a call
 	fence   func() error
-	steps   chan struct{} // places for steps that all emptyings of a share have in common
+	pace    pace
 	crew    chan struct{}
-	busy    func() bool   // somebody waits for the share
-	narrow  chan struct{} // the one place that is left to the crew then
 	removed *atomic.Int64
 	observe func() // called with each that is removed
 	top     *os.File
@@ -49,7 +47,7 @@ type emptying struct {
 
 func newEmptying(ctx context.Context, fence func() error, steps chan struct{}, busy func() bool, removed *atomic.Int64, observe func()) *emptying {
 	return &emptying{
-		ctx: ctx, fence: fence, steps: steps, busy: busy, narrow: make(chan struct{}, 1), removed: removed, observe: observe,
+		ctx: ctx, fence: fence, pace: newPace(steps, busy), removed: removed, observe: observe,
 		crew: make(chan struct{}, crewSize-1), problems: map[string]error{},
 	}
 }
@@ -97,31 +95,20 @@ func (e *emptying) failure(place string) error {
 }
 
 // step runs one change when a place for it is free, unless the work has to
-// stop. While somebody waits for the share there is only one at a time.
+// stop.
 func (e *emptying) step(change func() error) error {
-	if e.busy() {
-		select {
-		case e.narrow <- struct{}{}:
-			defer func() { <-e.narrow }()
-		case <-e.ctx.Done():
+	return e.pace.run(e.ctx, func(ended error) error {
+		if ended == nil {
+			ended = e.fence()
 		}
-	}
-	select {
-	case e.steps <- struct{}{}:
-		defer func() { <-e.steps }()
-	case <-e.ctx.Done():
-	}
-	err := context.Cause(e.ctx)
-	if err == nil {
-		err = e.fence()
-	}
-	if err == nil {
-		return retry(change)
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.stopped = err
-	return err
+		if ended == nil {
+			return retry(change)
+		}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.stopped = ended
+		return ended
+	})
 }
 
 func (e *emptying) halted() bool {

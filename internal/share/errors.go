@@ -29,6 +29,16 @@ var (
 	// ErrNotEmptied: the volume's data is out of its place, but not all of it can
 	// be removed.
 	ErrNotEmptied = errors.New("the trash cannot be emptied")
+	// ErrCloning: a directory is being filled with a copy of another.
+	ErrCloning = errors.New("the copy goes on in the background")
+	// ErrHeld: a copy of the directory is being made, so it stays where it is.
+	ErrHeld = errors.New("a copy of the directory is being made")
+	// ErrSourceGone: the directory that is to be copied is not there, or has
+	// become another one.
+	ErrSourceGone = errors.New("the directory to be copied is gone")
+	// ErrUncopied: the directory to be copied holds something of which no copy
+	// can be made.
+	ErrUncopied = errors.New("no copy can be made of it")
 	// ErrUnfit: the mount is missing, not a directory or not writable.
 	ErrUnfit = errors.New("the mount cannot be used")
 )

@@ -73,6 +73,11 @@ func deeds(t *testing.T) map[string]deed {
 	abandon := func(r Record) func(*testing.T, *Share) error {
 		return func(t *testing.T, s *Share) error { return s.Abandon(t.Context(), r) }
 	}
+	clone := func(t *testing.T, s *Share) error {
+		_, err := cloned(t.Context(), s, record(t, "pv-2", "b", "copies/db"), s, volume(r))
+		awaitNoCopies(t, s)
+		return err
+	}
 	dressed := MakeOptions{Mode: 0o2770, UID: new(uint32), GID: new(uint32)}
 
 	return map[string]deed{
@@ -99,6 +104,7 @@ func deeds(t *testing.T) map[string]deed {
 		"abandon one of two sharers":    {both, abandon(first)},
 		"abandon what came back":        {func(t *testing.T, s *Share) { kept(t, s); mustMake(t, s, next, open777) }, abandon(next)},
 		"abandon what was there":        {func(t *testing.T, s *Share) { existing(t, s); mustMake(t, s, r, MakeOptions{AllowExisting: true}) }, abandon(r)},
+		"clone":                         {made(r, open777), clone},
 		"sweep": {
 			func(t *testing.T, s *Share) { made(r, open777)(t, s); must(t, removed(t, s, r)) },
 			func(t *testing.T, s *Share) error {

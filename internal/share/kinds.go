@@ -58,6 +58,7 @@ var kinds = []struct {
 	{syscall.ENOSPC, KindFull, true},
 	{syscall.EDQUOT, KindQuota, true},
 	{ErrBusy, KindBusy, false},
+	{ErrHeld, KindBusy, false},
 	{ErrNotEmptied, KindNotEmptied, false},
 	{ErrRecordDamaged, KindDamaged, false},
 	{ErrOwned, KindRefused, false},

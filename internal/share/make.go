@@ -141,17 +141,8 @@ var errNotEmpty = fmt.Errorf("%w and has content that this volume did not write"
 // made by somebody else after our record, for no pod has seen the volume yet,
 // and is refused with errNotEmpty.
 func (s *Share) makeDirectory(t *tree, d Directory, o MakeOptions) error {
-	for _, above := range d.ancestors() {
-		err := t.Mkdir(above, parentMode)
-		if errors.Is(err, fs.ErrExist) {
-			continue
-		}
-		if err == nil {
-			err = dress(t, above, parentMode, nil, nil)
-		}
-		if err != nil {
-			return err
-		}
+	if err := makeAbove(t, d); err != nil {
+		return err
 	}
 	if err := t.Mkdir(d.path, 0o700); errors.Is(err, fs.ErrExist) {
 		empty, err := isEmpty(t, d)
@@ -169,6 +160,23 @@ func (s *Share) makeDirectory(t *tree, d Directory, o MakeOptions) error {
 		return fmt.Errorf("%w of %q to %s on export %s:%s; the export probably has root_squash: %w", ErrOwnership, d, ids(o), s.Server, s.Path, err)
 	}
 	return err
+}
+
+// makeAbove makes the folders between the share's root and d that are missing.
+func makeAbove(t *tree, d Directory) error {
+	for _, above := range d.ancestors() {
+		err := t.Mkdir(above, parentMode)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err == nil {
+			err = dress(t, above, parentMode, nil, nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func ids(o MakeOptions) string {

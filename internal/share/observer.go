@@ -26,7 +26,7 @@ type Observer struct {
 // Operations are the verbs by which errors and an Observer tell operations.
 func Operations() []string {
 	return []string{
-		"make", "resize", "measure", "delete", "archive", "release", "abandon", "reclaim", "remove",
+		"make", "resize", "clone", "hold", "measure", "delete", "archive", "release", "abandon", "reclaim", "remove",
 		"check", "list", "read", "look", "sweep", "forget",
 	}
 }
@@ -54,7 +54,7 @@ func verb(operation string) string {
 // failed tells the observer of an error, and says whether it is a fault of the
 // share. That nobody waits for the end any more is no error.
 func (s *Share) failed(err error) (fault bool) {
-	for _, end := range []error{context.Canceled, context.DeadlineExceeded, errClosed} {
+	for _, end := range []error{context.Canceled, context.DeadlineExceeded, errClosed, errStopped} {
 		if err == nil || errors.Is(err, end) {
 			return false
 		}

@@ -56,8 +56,9 @@ func TestEveryOperationIsObservedByItsVerb(t *testing.T) {
 	_, archive := s.Archive(ctx, volume(of("archive")))
 	_, reclaim := s.Reclaim(ctx, of("reclaim"), "reclaim")
 	_, expire := s.Expire(ctx, record(t, "expire", "expire", "expire"))
+	_, clone := cloned(ctx, s, record(t, "clone", "clone", "clone"), s, volume(of("source")))
 	for name, err := range map[string]error{
-		"Archive": archive, "Reclaim": reclaim, "Expire": expire,
+		"Clone": clone, "Archive": archive, "Reclaim": reclaim, "Expire": expire,
 		"Retain": s.Retain(ctx, volume(of("retain"))), "Abandon": s.Abandon(ctx, of("abandon")), "Remove": s.Remove(ctx, volume(of("remove"))),
 		"Check": s.Check(ctx), "Resize": s.Resize(ctx, "pv-resize", "cluster-1", directory(t, "resize"), "2Gi"),
 		"Walk": s.Walk(ctx, func(string) bool { return false }, func(Entry) error { return nil }),

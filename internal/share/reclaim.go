@@ -41,7 +41,7 @@ func (s *Share) Reclaim(ctx context.Context, r Record, volume string) (reclaimed
 // worthKeeping says whether the directory of a record has content that no rule
 // keeps where it is anyway.
 func worthKeeping(t *tree, owner Record) (bool, error) {
-	if owner.Existing || owner.Returned {
+	if owner.Existing || owner.Returned || owner.Copying() {
 		return false, nil
 	}
 	exists, err := lookAt(t, owner.Directory)

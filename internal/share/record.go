@@ -63,6 +63,11 @@ type Record struct {
 	Shared bool `json:"shared,omitempty"`
 	// Sharers is the name of the folder that lists them, unique to this record.
 	Sharers string `json:"sharers,omitempty"`
+	// Copy is the folder of .nfs-provisioner/clones in which a copy of another
+	// directory is made; Whole says that it is whole and may become the
+	// directory. Until then the directory is not there.
+	Copy  string `json:"copy,omitempty"`
+	Whole bool   `json:"whole,omitempty"`
 	// Origin is where an archive's data was while its volume lived.
 	Origin string `json:"origin,omitempty"`
 	// Retention is the age at which an archive is removed, zero for never.
@@ -116,6 +121,8 @@ func decodeRecord(data []byte) (Record, error) {
 		return Record{}, fmt.Errorf("%w: %q is no volume's name", ErrRecordDamaged, r.Volume)
 	case r.Sharers != "" && !isHash(r.Sharers) || r.Shared && r.Sharers == "":
 		return Record{}, fmt.Errorf("%w: %q is no folder of sharers", ErrRecordDamaged, r.Sharers)
+	case strings.ContainsAny(r.Copy, "/\x00") || r.Copy == "." || r.Copy == "..":
+		return Record{}, fmt.Errorf("%w: %q is no folder of a copy", ErrRecordDamaged, r.Copy)
 	case r.State != Active && r.State != Released && r.State != Archived:
 		return Record{}, fmt.Errorf("%w: it has the unknown state %q", ErrRecordDamaged, r.State)
 	case r.Directory == Directory{}:
@@ -137,6 +144,10 @@ func (r Record) encode() ([]byte, error) {
 func (r Record) names(volume, cluster string) bool {
 	return r.Volume == volume && r.Cluster == cluster
 }
+
+// Copying says whether the directory is still to be filled with a copy of
+// another.
+func (r Record) Copying() bool { return r.Copy != "" && !r.Whole }
 
 // returnable says whether the claim of next may take back what r kept.
 func (r Record) returnable(next Record) bool {

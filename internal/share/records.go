@@ -19,6 +19,9 @@ const (
 	trashFolder   = metadata + "/trash"
 	removedFolder = metadata + "/removed"
 	temporary     = metadata + "/tmp"
+	// Copies that are being made, and those that are of no use any more.
+	clonesFolder    = metadata + "/clones"
+	discardedFolder = metadata + "/discarded"
 )
 
 // attempts bounds the loops that repeat a step because another volume's

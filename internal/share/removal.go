@@ -58,7 +58,11 @@ func (s *Share) Removals() []Removal {
 
 // empty starts the removal of a volume's trash, or finds the one that was
 // started before.
-func (s *Share) empty(volume string) (*removal, error) {
+func (s *Share) empty(volume string) (*removal, error) { return s.remove(volume, s.removeBin) }
+
+// remove starts a removal under a name, or finds the one that was started
+// before.
+func (s *Share) remove(volume string, how func(volume string, removed *atomic.Int64) error) (*removal, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -73,7 +77,7 @@ func (s *Share) empty(volume string) (*removal, error) {
 	go func() {
 		defer s.running.Done()
 		defer close(r.done)
-		r.err = s.removeBin(volume, &r.removed)
+		r.err = how(volume, &r.removed)
 		s.judge(r.err)
 	}()
 	return r, nil
@@ -139,7 +143,7 @@ func (s *Share) removeBin(volume string, removed *atomic.Int64) error {
 	if err != nil {
 		return err
 	}
-	if err := emptyBin(s, t, volume, removed); err != nil {
+	if err := emptyPlace(s, t, binOf(volume), removed); err != nil {
 		return err
 	}
 	// From here on nothing in the trash is this volume's any more.
@@ -156,8 +160,7 @@ func retire(t *tree, volume string) error {
 	return err
 }
 
-func emptyBin(s *Share, t *tree, volume string, removed *atomic.Int64) error {
-	place := binOf(volume)
+func emptyPlace(s *Share, t *tree, place string, removed *atomic.Int64) error {
 	info, err := t.Lstat(place)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

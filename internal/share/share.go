@@ -47,10 +47,11 @@ type Share struct {
 	options Options
 
 	running sync.WaitGroup
-	stop    context.Context // ends background removals
+	stop    context.Context // ends background work
 	cancel  context.CancelCauseFunc
 	bins    chan struct{} // places of background removals
-	steps   chan struct{} // places of their steps
+	copiers chan struct{} // places of copies that are made in the background
+	steps   chan struct{} // places of the steps of both
 
 	mu       sync.Mutex
 	mount    *mount
@@ -67,6 +68,8 @@ type Share struct {
 	keys     map[string]struct{} // volumes and directories that operations hold
 	changed  chan struct{}       // closed when an operation has come back
 	removals map[string]*removal // by volume
+	clones   map[string]*cloning // by volume
+	held     map[string]int      // directories that are being copied, how often
 }
 
 // New prepares a share. It does not touch the mount; [Share.Check] does.
@@ -87,10 +90,13 @@ func New(location Location, options Options) *Share {
 		changed:  make(chan struct{}),
 		since:    time.Now(),
 		removals: map[string]*removal{},
+		copiers:  make(chan struct{}, clonesAtOnce),
+		clones:   map[string]*cloning{},
+		held:     map[string]int{},
 	}
 }
 
-// Close lets nothing in any more, stops background removals at the next file
+// Close lets nothing in any more, stops background work at the next file
 // and waits for every operation that is still running, until ctx ends: an
 // operation on a hung share cannot be interrupted.
 func (s *Share) Close(ctx context.Context) error {

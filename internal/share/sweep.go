@@ -12,16 +12,16 @@ import (
 
 // Sweep finishes what a crash may have left undone where no volume is there any
 // more to ask for it: it removes half-written records, goes on with the removal
-// of what is in the trash, and forgets volumes of this cluster whose data was
-// removed long ago. Nothing that is not in the trash is touched. It returns the
-// volumes whose data is still being removed.
+// of what is in the trash and of copies that are of no use, and forgets volumes
+// of this cluster whose data was removed long ago. Nothing else is touched. It
+// returns the volumes whose data is still being removed.
 //
 // The error tells of removals that failed, too; the next Sweep tries again.
 func (s *Share) Sweep(ctx context.Context, cluster string, exists func(volume string) bool) (removing []string, err error) {
 	removing, err = do(ctx, s, "sweep the trash", nil, func(t *tree) ([]string, error) {
 		err := sweepTemporary(t, s.options.Remember, exists)
 		removing, problem := sweepTrash(t, cluster, exists)
-		return removing, errors.Join(err, problem)
+		return removing, errors.Join(err, problem, s.removeDiscarded(t))
 	})
 	problems := []error{err, s.collect(exists)}
 	for _, volume := range removing {

@@ -18,7 +18,7 @@ const patience = time.Second
 // process may do after a crash. When it returns nil the data is gone; a small
 // proof of that stays on the share for a while, for whoever asks again.
 //
-// Errors: ErrRemoving, ErrNotEmptied, OwnedError (ErrOwned), ErrNotOurs,
+// Errors: ErrRemoving, ErrNotEmptied, ErrHeld, OwnedError (ErrOwned), ErrNotOurs,
 // ErrRecordDamaged, ErrTimeout, ErrBusy, or the file system's.
 func (s *Share) Remove(ctx context.Context, v Volume) error {
 	operation := "delete directory " + quote(v.Directory.path)
@@ -48,6 +48,9 @@ func discard(s *Share, t *tree, v Volume) (trashed bool, err error) {
 	trashed, err = proves(t, proofOf(v.Name), v)
 	if trashed || err != nil {
 		return trashed, err
+	}
+	if err := s.notHeld(v.Directory); err != nil {
+		return false, err
 	}
 	if v.Adopted {
 		// Nothing but the path says that it is the volume's, and that was so before.

@@ -26,6 +26,8 @@ type Entry struct {
 	Changed time.Time
 	// Trashed: it is in the trash, and Record says whose it was.
 	Trashed bool
+	// Copy: it is a copy, begun for a volume, that no record names any more.
+	Copy bool
 	// Damaged says why the record cannot be read.
 	Damaged error
 }
@@ -34,8 +36,8 @@ type Entry struct {
 // well within its deadline.
 const recordsAtOnce = 16
 
-// Walk shows every record, every directory that could be a volume's, and the
-// trash, until show returns an error. Folders between the share's root and a
+// Walk shows every record, every directory that could be a volume's, the trash,
+// and copies that no record names, until show returns an error. Folders between the share's root and a
 // volume's directory are entered and not shown: those that records lie below,
 // and those that passage says of that a volume without a record lies below
 // them. What is inside a volume's directory is not looked at.
@@ -46,6 +48,25 @@ func (s *Share) Walk(ctx context.Context, passage func(directory string) bool, s
 	if err := s.walkTrash(ctx, show); err != nil {
 		return err
 	}
+	copies, err := do(ctx, s, "list copies", nil, func(t *tree) ([]string, error) { return t.names(clonesFolder) })
+	if err != nil {
+		return err
+	}
+	if len(copies) == 0 {
+		return s.walkFolders(ctx, passage, show)
+	}
+	named := map[string]bool{}
+	err = s.walkFolders(ctx, passage, func(e Entry) error {
+		named[e.Record.Copy] = true
+		return show(e)
+	})
+	if err != nil {
+		return err
+	}
+	return s.walkCopies(ctx, slices.DeleteFunc(copies, func(name string) bool { return named[name] }), show)
+}
+
+func (s *Share) walkFolders(ctx context.Context, passage func(directory string) bool, show func(Entry) error) error {
 	folders := []string{"."}
 	for len(folders) > 0 {
 		folder := folders[0]
@@ -185,6 +206,29 @@ func (s *Share) walkTrash(ctx context.Context, show func(Entry) error) error {
 	}
 	for _, e := range entries {
 		if err := show(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// walkCopies shows copies that no record has named, if they are still there.
+func (s *Share) walkCopies(ctx context.Context, names []string, show func(Entry) error) error {
+	for _, name := range names {
+		e, err := do(ctx, s, "look at copy "+quote(name), nil, func(t *tree) (Entry, error) {
+			info, err := t.Lstat(clonesFolder + "/" + name)
+			if errors.Is(err, fs.ErrNotExist) {
+				return Entry{}, nil
+			}
+			if err != nil {
+				return Entry{}, err
+			}
+			return Entry{Directory: clonesFolder + "/" + name, Exists: true, Copy: true, Changed: renamed(info)}, nil
+		})
+		if err == nil && e.Exists {
+			err = show(e)
+		}
+		if err != nil {
 			return err
 		}
 	}

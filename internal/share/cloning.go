@@ -1,0 +1,222 @@
+package share
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// clonesAtOnce bounds how many copies are made on a share at the same time. The
+// others wait.
+const clonesAtOnce = 16
+
+// A copy that has failed is begun again after as long as it took, within these
+// limits: it begins from the start.
+const (
+	briefestPause = 5 * time.Second
+	longestPause  = 10 * time.Minute
+)
+
+// A cloning makes one volume's copy in the background. It stays known after its
+// end until somebody has asked for the outcome.
+type cloning struct {
+	record Record
+	began  time.Time
+	files  atomic.Int64
+	bytes  atomic.Int64
+	copies atomic.Bool     // it has its place
+	stop   context.Context //nolint:containedctx // the life of the work, not of a call
+	cancel context.CancelCauseFunc
+	done   chan struct{} // closed when err and ended are final
+	err    error
+	ended  time.Time
+}
+
+func (c *cloning) finished() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// A Clone says how far the copy for a volume is.
+type Clone struct {
+	Volume string
+	Claim  Claim
+	Began  time.Time
+	Waits  bool  // for other copies
+	Files  int64 // files and folders so far
+	Bytes  int64 // of what is in them, without holes
+	Ended  bool  // whoever calls Cloned now is told the outcome
+}
+
+// Clones lists what is being copied to this share, in the order of its beginning.
+func (s *Share) Clones() []Clone {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []Clone
+	for volume, c := range s.clones {
+		all = append(all, Clone{volume, c.record.Claim, c.began, !c.copies.Load(), c.files.Load(), c.bytes.Load(), c.finished()})
+	}
+	slices.SortFunc(all, func(a, b Clone) int {
+		return cmp.Or(a.Began.Compare(b.Began), cmp.Compare(a.Volume, b.Volume))
+	})
+	return all
+}
+
+func (s *Share) cloning(volume string) *cloning {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clones[volume]
+}
+
+func (s *Share) forgetClone(volume string, c *cloning) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.clones[volume] == c {
+		delete(s.clones, volume)
+	}
+}
+
+// startClone starts to copy what is held, and lets go of it in the end.
+func (s *Share) startClone(r Record, h *hold) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errClosed
+	}
+	if _, known := s.clones[r.Volume]; known {
+		return fmt.Errorf("%w: a copy for volume %s was begun just now", ErrBusy, r.Volume)
+	}
+	ctx, cancel := context.WithCancelCause(s.stop)
+	c := &cloning{record: r, began: time.Now(), stop: ctx, cancel: cancel, done: make(chan struct{})}
+	s.clones[r.Volume] = c
+	s.running.Add(1)
+	go func() {
+		defer s.running.Done()
+		defer cancel(nil)
+		defer close(c.done)
+		defer h.release()
+		c.err = s.copy(c, h)
+		if h.share == s {
+			s.judge(c.err)
+		} else {
+			s.failed(c.err) // it may say more of the other share
+		}
+		c.ended = time.Now()
+	}()
+	return nil
+}
+
+// copy makes a copy when one of the places for that is free. One that fails is
+// taken away.
+func (s *Share) copy(c *cloning, h *hold) error {
+	select {
+	case s.copiers <- struct{}{}:
+		defer func() { <-s.copiers }()
+	case <-c.stop.Done():
+		return context.Cause(c.stop)
+	}
+	c.copies.Store(true)
+	t, err := s.open()
+	if err != nil {
+		return err
+	}
+	err = s.copyInto(t, c, h)
+	if err != nil && s.stop.Err() == nil {
+		err = errors.Join(err, s.discardCopy(t, c.record.Copy))
+	}
+	return err
+}
+
+func (s *Share) copyInto(t *tree, c *cloning, h *hold) error {
+	to, err := t.OpenDirectory(copyOf(c.record))
+	if err != nil {
+		return err
+	}
+	defer to.Close() //nolint:errcheck // a folder has nothing to write back
+	w := &copying{
+		ctx: c.stop, fence: t.fence, reads: h.share.pace(), writes: s.pace(), from: &mount{h.open}, to: &mount{to}, foreign: h.share != s,
+		files: &c.files, bytes: &c.bytes,
+	}
+	if err := w.run(); err != nil {
+		return err
+	}
+	return w.read(h.stands)
+}
+
+// wait waits for the end of a copy, for a moment.
+func (c *cloning) wait(ctx context.Context, atMost time.Duration) bool {
+	timer := time.NewTimer(atMost)
+	defer timer.Stop()
+	select {
+	case <-c.done:
+		return true
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	return false
+}
+
+// mayTryAgain says whether it is worth to begin a copy again that has failed: not
+// at once, and not while the share has less room than was too little.
+func (s *Share) mayTryAgain(ctx context.Context, c *cloning) (bool, error) {
+	pause := min(max(c.ended.Sub(c.began), briefestPause), longestPause)
+	if time.Since(c.ended) < pause {
+		return false, nil
+	}
+	if !errors.Is(c.err, unix.ENOSPC) {
+		return true, nil
+	}
+	free, err := do(ctx, s, "look at the space that is left", nil, func(t *tree) (uint64, error) {
+		f, err := t.Open(".")
+		if err != nil {
+			return 0, err
+		}
+		defer f.Close() //nolint:errcheck // opened to read
+		var space unix.Statfs_t
+		err = unix.Fstatfs(int(f.Fd()), &space)
+		return space.Bavail * uint64(space.Frsize), err
+	})
+	return free > uint64(c.bytes.Load()), err
+}
+
+// errStopped tells a copy that nobody wants it any more.
+var errStopped = errors.New("the copy was given up")
+
+// stopClone stops the copy for a volume, if there is one, and forgets it.
+func (s *Share) stopClone(ctx context.Context, volume string) error {
+	c := s.cloning(volume)
+	if c == nil {
+		return nil
+	}
+	c.cancel(errStopped)
+	if !c.wait(ctx, s.options.Timeout) {
+		return errors.Join(ctx.Err(), fmt.Errorf("%w: the copy for volume %s has not stopped yet", ErrBusy, volume))
+	}
+	s.forgetClone(volume, c)
+	return nil
+}
+
+// removeCopy removes a copy that is of no use.
+func (s *Share) removeCopy(name string, removed *atomic.Int64) error {
+	select {
+	case s.bins <- struct{}{}:
+		defer func() { <-s.bins }()
+	case <-s.stop.Done():
+		return context.Cause(s.stop)
+	}
+	t, err := s.open()
+	if err != nil {
+		return err
+	}
+	return emptyPlace(s, t, discardedFolder+"/"+name, removed)
+}
