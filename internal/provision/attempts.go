@@ -60,7 +60,7 @@ func (p *Provisioner) make(ctx context.Context, request *plan) (share.Record, er
 		}
 	}
 	p.attempts.begin(request)
-	made, err := request.share.Make(ctx, request.record, request.options)
+	made, err := p.fill(ctx, request)
 	var owned *share.OwnedError
 	if errors.As(err, &owned) {
 		released, problem := p.releaseOrphan(ctx, request, owned)
@@ -68,13 +68,40 @@ func (p *Provisioner) make(ctx context.Context, request *plan) (share.Record, er
 			return share.Record{}, problem
 		}
 		if released {
-			made, err = request.share.Make(ctx, request.record, request.options)
+			made, err = p.fill(ctx, request)
 		}
 	}
-	if err != nil && !errors.Is(err, share.ErrTimeout) && !errors.Is(err, share.ErrBusy) {
+	if err != nil && !request.clone && !errors.Is(err, share.ErrTimeout) && !errors.Is(err, share.ErrBusy) {
 		p.attempts.end(volume)
 	}
 	return made, err
+}
+
+func (p *Provisioner) fill(ctx context.Context, request *plan) (share.Record, error) {
+	if request.clone {
+		return p.Clone(ctx, request.claim, request.share, request.record)
+	}
+	return request.share.Make(ctx, request.record, request.options)
+}
+
+// Forgo takes back what was begun for a claim, if that has vanished meanwhile and
+// the volume was not made.
+func (p *Provisioner) Forgo(ctx context.Context, volume string, claim share.Claim) error {
+	begun, ok := p.attempts.find(volume)
+	if !ok {
+		return nil
+	}
+	if gone, err := p.vanished(ctx, claim); !gone || err != nil {
+		return err
+	}
+	if exists, err := p.exists(ctx, volume); exists || err != nil {
+		return err
+	}
+	if err := begun.share.Abandon(ctx, begun.record); err != nil {
+		return err
+	}
+	p.attempts.end(volume)
+	return nil
 }
 
 // releaseOrphan gives up the ownership of a volume that is no more, where the
@@ -91,6 +118,12 @@ func (p *Provisioner) releaseOrphan(ctx context.Context, request *plan, owned *s
 	}
 	if exists, err := p.exists(ctx, owner.Volume); exists || err != nil {
 		return false, err
+	}
+	if owner.Copying() {
+		return true, request.share.Abandon(ctx, owner) // there is no data but copies
+	}
+	if request.clone {
+		return false, nil // what the claim had before is no copy
 	}
 	return true, request.share.Retain(ctx, share.Volume{
 		Name: owner.Volume, Cluster: owner.Cluster, Claim: owner.Claim, Directory: owner.Directory,
@@ -118,7 +151,7 @@ func (p *Provisioner) abandon(ctx context.Context, o lib.ProvisionOptions) (*v1.
 		return nil, lib.ProvisioningFinished, gone
 	}
 	if err := begun.share.Abandon(ctx, begun.record); err != nil {
-		return nil, lib.ProvisioningInBackground, advise(err)
+		return nil, lib.ProvisioningInBackground, Advise(err)
 	}
 	p.attempts.end(o.PVName)
 	return nil, lib.ProvisioningFinished, gone

@@ -22,7 +22,7 @@ import (
 // when the data is in the trash and its removal takes longer: Delete is to be
 // called again when share.Removals says that it has ended.
 func (p *Provisioner) Delete(ctx context.Context, volume *v1.PersistentVolume) error {
-	on, data, err := p.locate(volume)
+	on, data, err := p.Locate(volume)
 	if err != nil {
 		return err
 	}
@@ -52,17 +52,17 @@ func (p *Provisioner) Delete(ctx context.Context, volume *v1.PersistentVolume) e
 		return fmt.Errorf("%w; nothing was deleted; delete that volume first", err)
 	}
 	if err != nil {
-		return advise(err)
+		return Advise(err)
 	}
 	klog.FromContext(ctx).Info("Deleted volume", "volume", volume.Name, "onDelete", policy,
 		"share", on.Name, "directory", data.Directory.String(), "archive", archived.String())
 	return nil
 }
 
-// locate finds the share and the directory of a volume from its server and
+// Locate finds the share and the directory of a volume from its server and
 // path, and checks that its annotations agree: a volume that was edited by
 // hand is not deleted.
-func (p *Provisioner) locate(volume *v1.PersistentVolume) (*share.Share, share.Volume, error) {
+func (p *Provisioner) Locate(volume *v1.PersistentVolume) (*share.Share, share.Volume, error) {
 	source := volume.Spec.NFS
 	if source == nil {
 		return nil, share.Volume{}, fmt.Errorf("volume %s is not an NFS volume", volume.Name)

@@ -33,7 +33,7 @@ func (p *Provisioner) Reclaim(ctx context.Context, on *share.Share, r share.Reco
 
 // uses says whether a volume is, or may be, at a directory.
 func (p *Provisioner) uses(volume *v1.PersistentVolume, on *share.Share, d share.Directory) bool {
-	at, data, err := p.locate(volume)
+	at, data, err := p.Locate(volume)
 	return err != nil || at == on && data.Directory == d
 }
 

@@ -52,7 +52,7 @@ func TestReclaimIsOnlyForWhatNobodyWillAskFor(t *testing.T) {
 			claim := w.claim("a")
 			volume := w.provision(w.class("pathPattern", "${.PVC.name}"), claim)
 			delete(w.volumes, volume.Name)
-			on, data, err := w.locate(volume)
+			on, data, err := w.Locate(volume)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,7 +77,7 @@ func TestReclaimLeavesOtherClustersAlone(t *testing.T) {
 	volume := w.provision(w.class("pathPattern", "a"), w.claim("a"))
 	clear(w.claims)
 	clear(w.volumes)
-	on, data, err := w.locate(volume)
+	on, data, err := w.Locate(volume)
 	if err != nil {
 		t.Fatal(err)
 	}

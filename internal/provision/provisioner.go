@@ -35,6 +35,12 @@ type Config struct {
 	Ledger *capacity.Ledger
 	// Warn tells the owner of a claim, for a reason in one word.
 	Warn func(claim *v1.PersistentVolumeClaim, reason, message string)
+	// Clone makes the directory of a claim that is to be a copy of another
+	// claim's. The error wraps share.ErrCloning while that goes on; then Provision
+	// is to be called again when share.Clones says that it has ended.
+	Clone func(ctx context.Context, claim *v1.PersistentVolumeClaim, on *share.Share, r share.Record) (share.Record, error)
+	// Tell tells the owner of a claim something that is no failure.
+	Tell func(claim *v1.PersistentVolumeClaim, message string)
 }
 
 // Provisioner turns claims into directories and volumes, and deletes them.
@@ -53,7 +59,8 @@ func New(c Config) *Provisioner { return &Provisioner{Config: c} }
 func (p *Provisioner) SupportsBlock(context.Context) bool { return true }
 
 // Provision makes the directory of a claim and returns its volume. It may be
-// called again for the same claim and ends the same.
+// called again for the same claim and ends the same. A claim that is to be filled
+// by somebody else is left to that one.
 func (p *Provisioner) Provision(ctx context.Context, o lib.ProvisionOptions) (*v1.PersistentVolume, lib.ProvisioningState, error) {
 	claim, err := p.live(ctx, o.PVC, o.PVName)
 	var ignored *lib.IgnoredError
@@ -66,6 +73,11 @@ func (p *Provisioner) Provision(ctx context.Context, o lib.ProvisionOptions) (*v
 	if err != nil {
 		return nil, lib.ProvisioningNoChange, err
 	}
+	if fillingOf(claim) == fromPopulator {
+		source := SourceOf(claim)
+		p.Tell(claim, fmt.Sprintf("The claim asks to be filled from %s %q; its volume is left to the populator of that kind", source.Kind, source.Name))
+		return nil, lib.ProvisioningFinished, &lib.IgnoredError{Reason: "a populator is to give the claim its volume"}
+	}
 	request, err := p.plan(o.StorageClass, claim, o.PVName)
 	if err != nil {
 		// An earlier attempt, made before class or claim became wrong, may still run.
@@ -77,11 +89,17 @@ func (p *Provisioner) Provision(ctx context.Context, o lib.ProvisionOptions) (*v
 	}
 	made, err := p.make(ctx, request)
 	switch {
+	case errors.Is(err, share.ErrCloning):
+		// Nothing has gone wrong, and nothing is to be tried again until the end.
+		return nil, lib.ProvisioningFinished, &lib.IgnoredError{Reason: err.Error()}
+	case err != nil && request.clone:
+		// What is reserved for the claim has to be given up should it vanish.
+		return nil, lib.ProvisioningInBackground, err
 	case errors.Is(err, share.ErrTimeout) || errors.Is(err, share.ErrBusy):
-		return nil, lib.ProvisioningInBackground, advise(err)
+		return nil, lib.ProvisioningInBackground, Advise(err)
 	case err != nil:
 		p.Ledger.Release(o.PVName)
-		return nil, lib.ProvisioningFinished, advise(err)
+		return nil, lib.ProvisioningFinished, Advise(err)
 	}
 	if warning != "" {
 		p.Warn(claim, ReasonMoreThanFree, warning)
@@ -116,6 +134,8 @@ func (p *Provisioner) live(ctx context.Context, cached *v1.PersistentVolumeClaim
 
 // A plan is what is to be made for a claim, judged but not begun.
 type plan struct {
+	claim      *v1.PersistentVolumeClaim
+	clone      bool // of the claim that this one names
 	parameters Parameters
 	share      *share.Share
 	record     share.Record
@@ -132,6 +152,10 @@ func (p *Provisioner) plan(class *storagev1.StorageClass, claim *v1.PersistentVo
 	if err != nil {
 		return nil, fmt.Errorf("class %q: %w", class.Name, err)
 	}
+	clone := fillingOf(claim) == fromClaim
+	if clone && parameters.AllowShared {
+		return nil, fmt.Errorf(`class %q says allowShared: "true", but a clone has a directory of its own; use a class without it`, class.Name)
+	}
 	on, err := p.shareNamed(parameters.Share)
 	if err != nil {
 		return nil, fmt.Errorf("class %q: %w", class.Name, err)
@@ -142,13 +166,15 @@ func (p *Provisioner) plan(class *storagev1.StorageClass, claim *v1.PersistentVo
 	}
 	directory, err := share.ParseDirectory(rendered)
 	if err != nil {
-		return nil, advise(fmt.Errorf("class parameter pathPattern renders to %w", err))
+		return nil, Advise(fmt.Errorf("class parameter pathPattern renders to %w", err))
 	}
 	if err := p.overlaps(on, directory, volume, parameters.AllowShared); err != nil {
-		return nil, advise(err)
+		return nil, Advise(err)
 	}
 	size := claim.Spec.Resources.Requests[v1.ResourceStorage]
 	return &plan{
+		claim:      claim,
+		clone:      clone,
 		parameters: parameters,
 		share:      on,
 		record: share.Record{

@@ -320,13 +320,13 @@ func TestErrorsCarryAdvice(t *testing.T) {
 		{share.ErrRecordDamaged, "backup"},
 		{&fs.PathError{Op: "mkdir", Path: "a", Err: fs.ErrPermission}, "provisioner's user"},
 	} {
-		err := advise(c.err)
+		err := Advise(c.err)
 		expectWords(t, err, c.err.Error(), "; ", c.advice)
 		if !errors.Is(err, c.err) {
 			t.Errorf("%v lost its cause", err)
 		}
 	}
-	if plain := errors.New("plain"); advise(plain) != plain { //nolint:errorlint // unchanged is meant
+	if plain := errors.New("plain"); Advise(plain) != plain { //nolint:errorlint // unchanged is meant
 		t.Error("an error that nobody has advice for was changed")
 	}
 }

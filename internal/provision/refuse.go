@@ -19,10 +19,10 @@ func refuse(claim *v1.PersistentVolumeClaim) error {
 		return errors.New("the claim asks for volumeMode Block, a raw device, which NFS does not have; set volumeMode: Filesystem")
 	case spec.Selector != nil:
 		return errors.New("the claim has a selector, which only volumes made by hand can match; remove spec.selector, or clear storageClassName to have such a volume")
-	case spec.DataSource != nil:
-		return refuseSource(spec.DataSource.Kind, spec.DataSource.Name)
-	case spec.DataSourceRef != nil:
-		return refuseSource(spec.DataSourceRef.Kind, spec.DataSourceRef.Name)
+	case fillingOf(claim) == fromSnapshot:
+		source := SourceOf(claim)
+		return fmt.Errorf("the claim asks to be filled from %s %q, which this provisioner cannot do; "+
+			"remove dataSource and dataSourceRef, and copy the data with a pod that mounts both volumes", source.Kind, source.Name)
 	case spec.VolumeAttributesClassName != nil && *spec.VolumeAttributesClassName != "":
 		return fmt.Errorf("the claim asks for volumeAttributesClassName %q, but directories have no such attributes; remove it", *spec.VolumeAttributesClassName)
 	}
@@ -33,14 +33,9 @@ func refuse(claim *v1.PersistentVolumeClaim) error {
 	return nil
 }
 
-func refuseSource(kind, name string) error {
-	return fmt.Errorf("the claim asks to be filled from %s %q, which this provisioner cannot do; "+
-		"remove dataSource and dataSourceRef, and copy the data with a pod that mounts both volumes", kind, name)
-}
-
-// advise adds to an error of a share what the owner of the claim, or of the
+// Advise adds to an error of a share what the owner of the claim, or of the
 // class, can do about it.
-func advise(err error) error {
+func Advise(err error) error {
 	for _, c := range []struct {
 		is     error
 		advice string
@@ -50,6 +45,7 @@ func advise(err error) error {
 		{share.ErrExists, `change what pathPattern renders for this claim, or let its class take such a directory with allowExisting: "true"`},
 		{share.ErrOwnership, "export without root_squash, or remove uid and gid from the class"},
 		{share.ErrTimeout, "look after the NFS server; this goes on by itself when it answers"},
+		{share.ErrHeld, "this goes on by itself when the copy is whole"},
 		{share.ErrNotEmptied, "let the provisioner's user remove them, or remove them by hand on the server; this goes on by itself"},
 		{share.ErrRecordDamaged, "restore the record from a backup, or remove it if the directory is no volume's"},
 		{syscall.ENOSPC, "free space on the share"},

@@ -35,11 +35,11 @@ func TestProvisionRefusesWhatItCannotGive(t *testing.T) {
 			},
 			[]string{"VolumeSnapshot", "monday", "remove dataSource"},
 		},
-		"clone": {
+		"snapshot by reference": {
 			func(s *v1.PersistentVolumeClaimSpec) {
-				s.DataSourceRef = &v1.TypedObjectReference{Kind: "PersistentVolumeClaim", Name: "other"}
+				s.DataSourceRef = &v1.TypedObjectReference{APIGroup: &group, Kind: "VolumeSnapshot", Name: "monday"}
 			},
-			[]string{"PersistentVolumeClaim", "other", "dataSourceRef"},
+			[]string{"VolumeSnapshot", "monday", "dataSourceRef"},
 		},
 		"no size": {
 			func(s *v1.PersistentVolumeClaimSpec) { s.Resources.Requests = nil },
@@ -94,7 +94,7 @@ func TestErrorsOfAFileSystemComeWithAdvice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			problem := fmt.Errorf("share %q: make directory %q: %w", "a", "b", &fs.PathError{Op: "mkdirat", Path: "b", Err: c.problem})
-			err := advise(problem)
+			err := Advise(problem)
 			if !errors.Is(err, c.problem) || !strings.HasPrefix(err.Error(), problem.Error()) || !strings.Contains(err.Error(), c.advice) {
 				t.Errorf("the error is %q; it must go on with %q", err, c.advice)
 			}

@@ -42,6 +42,9 @@ type world struct {
 	classes  map[string]*storagev1.StorageClass
 	apiError error // of every read that goes past the caches
 	warnings []string
+	// cloner stands in for package clone; nil where no claim is a clone.
+	cloner func(on *share.Share, r share.Record) (share.Record, error)
+	told   []string
 }
 
 // newWorld has the share "first" at nas:/export, and those that are given.
@@ -90,6 +93,12 @@ func newWorld(t *testing.T, more ...share.Location) *world {
 		Ledger:      capacity.NewLedger(),
 		Warn: func(claim *v1.PersistentVolumeClaim, reason, message string) {
 			w.warnings = append(w.warnings, claim.Name+" "+reason+": "+message)
+		},
+		Clone: func(_ context.Context, _ *v1.PersistentVolumeClaim, on *share.Share, r share.Record) (share.Record, error) {
+			return w.cloner(on, r)
+		},
+		Tell: func(claim *v1.PersistentVolumeClaim, message string) {
+			w.told = append(w.told, claim.Name+": "+message)
 		},
 	})
 	return w
