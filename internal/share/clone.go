@@ -57,7 +57,7 @@ func (s *Share) Cloned(ctx context.Context, r Record) (made Record, begun bool, 
 		made, err := do(ctx, s, cloneOf(r), keysOf(r.Volume, r.Directory), func(t *tree) (Record, error) { return finishEarlier(t, r) })
 		return made, err != nil || made.Volume != "", err
 	}
-	if !c.wait(ctx, min(patience, s.options.Timeout)) {
+	if !c.wait(ctx, min(clonePatience, s.options.Timeout)) {
 		return Record{}, true, s.fail(cloneOf(r), errors.Join(ErrCloning, ctx.Err()))
 	}
 	if c.err != nil {

@@ -16,6 +16,9 @@ import (
 // others wait.
 const clonesAtOnce = 16
 
+// clonePatience is how long Cloned waits for a copy. Small ones are whole then.
+const clonePatience = 250 * time.Millisecond
+
 // A copy that has failed is begun again after as long as it took, within these
 // limits: it begins from the start.
 const (

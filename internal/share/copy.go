@@ -312,10 +312,11 @@ func (c *copying) enter(source, made *os.File, name string, depth int) error {
 	if err := c.read(func() error { return unix.Fstat(int(source.Fd()), &info) }); err != nil {
 		return err
 	}
-	if c.fill(source, made, name, depth); c.halted() != nil {
-		return nil
+	c.fill(source, made, name, depth)
+	if c.halted() == nil {
+		return c.dressFolder(source, made, &info)
 	}
-	return c.dressFolder(source, made, &info)
+	return nil
 }
 
 func openFolder(parent *os.File, n string) (*os.File, error) {

@@ -30,9 +30,11 @@ func (c *copying) judgePrivilege(source int, info *unix.Stat_t) error {
 	if err != nil {
 		return err
 	}
-	if c.foreign || now.Ctime.Sec != info.Ctim.Sec || int64(now.Ctime.Nsec) != info.Ctim.Nsec {
+	changed := now.Ctime.Sec != info.Ctim.Sec || int64(now.Ctime.Nsec) != info.Ctim.Nsec
+	if c.foreign || changed {
 		info.Mode &^= privilege
 	}
+	info.Mode &= uint32(now.Mode) | ^uint32(privilege) // two changes may be of one tick of the server's clock
 	return nil
 }
 

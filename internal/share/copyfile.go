@@ -169,7 +169,9 @@ func sparse(info *unix.Stat_t) bool {
 
 // data copies what is in a file as it was when it was opened: what is appended
 // later does not count, and of a file that is cut meanwhile there is what is left.
-// Holes stay holes.
+// Holes stay holes. Before version 4.2 NFS does not tell where they are: then the
+// client, asked to copy such a file by itself, would fill them, and zeros are
+// looked for.
 func (c *copying) data(source, made int, info *unix.Stat_t, buffer []byte) error {
 	size, holes := info.Size, sparse(info)
 	for at := int64(0); at < size; {
@@ -179,7 +181,8 @@ func (c *copying) data(source, made int, info *unix.Stat_t, buffer []byte) error
 				return err
 			}
 		}
-		next, err := c.stretch(source, made, start, end, holes, buffer)
+		untold := holes && start == 0 && end == size
+		next, err := c.stretch(source, made, start, end, untold, buffer)
 		if err != nil {
 			return err
 		}
@@ -209,10 +212,10 @@ func extent(file int, at, size int64) (start, end int64, err error) {
 	return min(start, size), min(end, size), err
 }
 
-// stretch copies a part of a file and returns where it ended: before its end if
-// the file is shorter now.
+// stretch copies a part of a file, but for zeros if it may have holes, and returns
+// where it ended: before its end if the file is shorter now.
 func (c *copying) stretch(source, made int, at, end int64, holes bool, buffer []byte) (int64, error) {
-	for end-at >= offloadedFrom && c.offload.Load() {
+	for !holes && end-at >= offloadedFrom && c.offload.Load() {
 		var n int
 		from, to := at, at
 		err := c.write(func() (err error) {

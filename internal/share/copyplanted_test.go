@@ -1,6 +1,7 @@
 package share
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -120,11 +121,16 @@ func TestSetuidIsLostByAFileThatIsWrittenToWhileItIsCopied(t *testing.T) {
 	s.options.Fence = func() error {
 		if names, _ := filepath.Glob(filepath.Join(s.Mount, clonesFolder, "*", "program")); len(names) > 0 {
 			once.Do(func() {
-				f, err := os.OpenFile(place, os.O_WRONLY, 0)
+				before, err := os.Stat(place)
 				must(t, err)
-				_, err = f.WriteString("planted")
-				must(t, err)
-				must(t, f.Close())
+				for now := before; renamed(now).Equal(renamed(before)); { // until the file system's clock has moved on
+					f, err := os.OpenFile(place, os.O_WRONLY, 0)
+					must(t, err)
+					_, err = f.WriteString("planted")
+					must(t, errors.Join(err, f.Close()))
+					now, err = os.Stat(place)
+					must(t, err)
+				}
 			})
 		}
 		return nil
