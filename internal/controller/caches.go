@@ -76,6 +76,16 @@ func (c *caches) volume(name string) bool {
 	return found || err != nil
 }
 
+// claim is a claim in the cache, nil if there is none.
+func (c *caches) claim(namespace, name string) *v1.PersistentVolumeClaim {
+	object, _, err := c.claims.GetStore().GetByKey(namespace + "/" + name)
+	claim, ok := object.(*v1.PersistentVolumeClaim)
+	if err != nil || !ok {
+		return nil
+	}
+	return claim
+}
+
 // waits says whether a claim is in the cache and has no volume.
 func (c *caches) waits(claim *v1.PersistentVolumeClaim) bool {
 	object, found, err := c.claims.GetStore().GetByKey(claim.Namespace + "/" + claim.Name)

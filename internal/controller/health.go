@@ -17,6 +17,7 @@ type loops struct {
 	on       *share.Share
 	checks   pulse
 	removals pulse
+	clones   pulse
 }
 
 // live are the checks of /healthz: whether this process works. None of them
@@ -32,6 +33,7 @@ func (r *runner) live() []check {
 		checks = append(checks,
 			check{name: "checks of share " + l.on.Name, test: func() (string, error) { return l.checks.check(2 * (checkPeriod + r.OperationTimeout)) }},
 			check{name: "removals of share " + l.on.Name, test: func() (string, error) { return l.removals.check(2 * (followPeriod + annotateTimeout)) }},
+			check{name: "clones of share " + l.on.Name, test: func() (string, error) { return l.clones.check(longestCall + 2*r.OperationTimeout) }},
 		)
 	}
 	return checks

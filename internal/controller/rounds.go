@@ -46,7 +46,7 @@ func (r *runner) round(ctx context.Context, on *share.Share) {
 			return
 		}
 		switch {
-		case i.State == inventory.Orphan:
+		case i.State == inventory.Orphan, i.State == inventory.Cloning:
 			r.reclaim(ctx, on, i)
 		case i.Record.Expired(time.Now()) && i.Record.Cluster == r.cluster:
 			expirable++
@@ -72,6 +72,7 @@ func (r *runner) reclaim(ctx context.Context, on *share.Share, i inventory.Item)
 	case reclaimed:
 		r.metrics.shares.reclaimed.WithLabelValues(on.Name).Inc()
 		logger.Info("Took back the empty directory of a volume that never came to be")
+	case i.State == inventory.Cloning: // its claim waits for the copy
 	default:
 		logger.Info("A directory has no volume; it is left as it is")
 	}

@@ -89,6 +89,8 @@ type runner struct {
 	promises    *promises
 	broadcaster record.EventBroadcaster
 	recorder    record.EventRecorder
+	// claims is what the library does when a claim has changed.
+	claims cache.ResourceEventHandler
 }
 
 // volumeShown: the API server has a volume that was in flight to it. One that
@@ -187,6 +189,7 @@ func (r *runner) serve(ctx context.Context) {
 		group.Go(func() { r.rounds(ctx, l.on) })
 		group.Go(func() { r.watchOver(ctx, l.on, &l.checks) })
 		group.Go(func() { r.follow(ctx, l.on, &l.removals) })
+		group.Go(func() { r.followClones(ctx, l.on, &l.clones) })
 	}
 	r.library.Run(ctx)
 	group.Wait()

@@ -208,7 +208,7 @@ func TestAClaimThatIsRefusedIsToldWhy(t *testing.T) {
 	claim := claimOf("a")
 	claim.Spec.DataSource = &v1.TypedLocalObjectReference{Kind: "PersistentVolumeClaim", Name: "other"}
 	s := start(t, claim)
-	s.awaitEvent("PersistentVolumeClaim", "other", "remove dataSource")
+	s.awaitEvent("default/other does not exist", "the clone waits for it")
 	if _, err := os.Stat(filepath.Join(s.mount, "default")); !os.IsNotExist(err) {
 		t.Errorf("something was made (%v)", err)
 	}

@@ -16,6 +16,7 @@ import (
 	lib "sigs.k8s.io/sig-storage-lib-external-provisioner/v10/controller"
 	libmetrics "sigs.k8s.io/sig-storage-lib-external-provisioner/v10/controller/metrics"
 
+	"github.com/nfs-provisioner/nfs-provisioner/internal/clone"
 	"github.com/nfs-provisioner/nfs-provisioner/internal/provision"
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
 )
@@ -139,7 +140,7 @@ func (r *runner) prepare(ctx context.Context) error {
 		return err
 	}
 	r.recorder = r.newRecorder()
-	r.gate = newGate(provision.New(provision.Config{
+	provisioner := provision.New(provision.Config{
 		Shares:      r.shares,
 		Cluster:     r.cluster,
 		Claim:       r.liveClaim,
@@ -148,7 +149,12 @@ func (r *runner) prepare(ctx context.Context) error {
 		Overlapping: r.caches.overlapping,
 		Ledger:      r.promises.Ledger,
 		Warn:        r.warn,
-	}), r.caches.volume, r.work)
+		Tell:        r.tell,
+	})
+	provisioner.Clone = clone.New(clone.Config{
+		Claim: r.liveClaim, Volume: r.liveVolume, Ours: r.caches.owns, Locate: provisioner.Locate,
+	}).Clone
+	r.gate = newGate(provisioner, r.caches.volume, r.work)
 	if err := r.metrics.ask("volumes_in_flight", "Volumes that are being made or deleted, until the API server has shown the result.", r.gate.passing); err != nil {
 		return fmt.Errorf("set up metrics: %w", err)
 	}
@@ -171,7 +177,7 @@ func (r *runner) newLibrary(logger klog.Logger) *lib.ProvisionController {
 		lib.AdditionalProvisionerNames(r.Additional),
 		lib.LeaderElection(false),
 		lib.Threadiness(r.threads()),
-		lib.ClaimsInformer(watchedClaims{r.caches.claims, r.caches.serves}),
+		lib.ClaimsInformer(watchedClaims{r.caches.claims, r.caches.serves, func(h cache.ResourceEventHandler) { r.claims = h }}),
 		lib.VolumesInformer(watchedVolumes{r.caches.volumes, r.caches.owns}),
 		lib.ClassesInformer(r.caches.classes),
 		lib.NodesLister(anyNode{}),

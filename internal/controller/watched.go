@@ -14,6 +14,8 @@ import (
 type watchedClaims struct {
 	cache.SharedIndexInformer
 	serves func(*v1.PersistentVolumeClaim) bool
+	// heard gets the handler, for whoever has a claim looked at again.
+	heard func(cache.ResourceEventHandler)
 }
 
 // AddEventHandlerWithResyncPeriod adds a handler that hears of what waits.
@@ -22,7 +24,9 @@ func (w watchedClaims) AddEventHandlerWithResyncPeriod(h cache.ResourceEventHand
 		claim, ok := shown(object).(*v1.PersistentVolumeClaim)
 		return ok && claim.Spec.VolumeName == "" && w.serves(claim)
 	}
-	return w.SharedIndexInformer.AddEventHandlerWithResyncPeriod(cache.FilteringResourceEventHandler{FilterFunc: waits, Handler: h}, resync)
+	h = cache.FilteringResourceEventHandler{FilterFunc: waits, Handler: h}
+	w.heard(h)
+	return w.SharedIndexInformer.AddEventHandlerWithResyncPeriod(h, resync)
 }
 
 // watchedVolumes is the informer of volumes as the library gets it: one that

@@ -90,7 +90,7 @@ func TestTheLibraryHearsOfWhatIsOursAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		var claims, volumes hearing
-		if _, err := (watchedClaims{c.claims, c.serves}).AddEventHandlerWithResyncPeriod(claims.handler(), 0); err != nil {
+		if _, err := (watchedClaims{c.claims, c.serves, func(cache.ResourceEventHandler) {}}).AddEventHandlerWithResyncPeriod(claims.handler(), 0); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := (watchedVolumes{c.volumes, c.owns}).AddEventHandlerWithResyncPeriod(volumes.handler(), 0); err != nil {

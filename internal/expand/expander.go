@@ -33,7 +33,7 @@ type Config struct {
 	// else's, and ok is false for one that is not there, or not yet.
 	Volume func(name string) (volume *v1.PersistentVolume, ok bool)
 	// Locate says where such a volume is.
-	Locate func(*v1.PersistentVolume) (*share.Share, share.Directory, error)
+	Locate func(*v1.PersistentVolume) (*share.Share, share.Volume, error)
 	// Ratio is the overcommitRatio of a class, nil for none.
 	Ratio func(class string) (*capacity.Ratio, error)
 	// Ledger knows what is promised.
@@ -200,7 +200,7 @@ func (e *Expander) attempt(ctx context.Context, key string) error {
 
 // expand gives a claim, and before it its volume, what it asks for.
 func (e *Expander) expand(ctx context.Context, claim *v1.PersistentVolumeClaim, volume *v1.PersistentVolume) error {
-	on, directory, err := e.Locate(volume)
+	on, data, err := e.Locate(volume)
 	if err != nil {
 		return err
 	}
@@ -211,7 +211,7 @@ func (e *Expander) expand(ctx context.Context, claim *v1.PersistentVolumeClaim, 
 		}
 	}
 	noted := make(chan error, 1)
-	go func() { noted <- on.Resize(ctx, volume.Name, e.Cluster, directory, size.String()) }()
+	go func() { noted <- on.Resize(ctx, volume.Name, e.Cluster, data.Directory, size.String()) }()
 	claim, err = e.begin(ctx, claim, volume)
 	if err := errors.Join(err, <-noted); err != nil {
 		return err

@@ -273,10 +273,10 @@ func (w *world) start(change ...func(*Config)) *process {
 			volume, _ := o.(*v1.PersistentVolume)
 			return volume, found && err == nil
 		},
-		Locate: func(v *v1.PersistentVolume) (*share.Share, share.Directory, error) {
+		Locate: func(v *v1.PersistentVolume) (*share.Share, share.Volume, error) {
 			below, _ := w.on.Contains(v.Spec.NFS.Server, v.Spec.NFS.Path)
 			d, err := share.ParseDirectory(below)
-			return w.on, d, err
+			return w.on, share.Volume{Directory: d}, err
 		},
 		Ratio: func(string) (*capacity.Ratio, error) {
 			if w.ratio == "" {

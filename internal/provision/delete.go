@@ -101,12 +101,6 @@ func (p *Provisioner) Locate(volume *v1.PersistentVolume) (*share.Share, share.V
 	return on, data, nil
 }
 
-// Locate is where a volume of ours is. The error says why that is not certain.
-func (p *Provisioner) Locate(volume *v1.PersistentVolume) (*share.Share, share.Directory, error) {
-	on, data, err := p.locate(volume)
-	return on, data.Directory, err
-}
-
 func (p *Provisioner) locations() string {
 	var all []string
 	for _, s := range p.Shares {

@@ -21,6 +21,8 @@ const (
 	AnnotationArchiveRetention = AnnotationPrefix + "archiveRetention"
 	// AnnotationRemoval says how far the removal of the data is, for people.
 	AnnotationRemoval = AnnotationPrefix + "removal"
+	// AnnotationCloning is on a claim, and says how far its copy is, for people.
+	AnnotationCloning = AnnotationPrefix + "cloning"
 	// AnnotationShared is "true" if other volumes may have the same directory.
 	AnnotationShared = AnnotationPrefix + "shared"
 )

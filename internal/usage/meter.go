@@ -22,7 +22,7 @@ type Config struct {
 	// Volumes lists the volumes of ours from a cache.
 	Volumes func() []*v1.PersistentVolume
 	// Locate says where one is.
-	Locate func(*v1.PersistentVolume) (*share.Share, share.Directory, error)
+	Locate func(*v1.PersistentVolume) (*share.Share, share.Volume, error)
 	// Events tell the owners of claims.
 	Events record.EventRecorder
 	// Looked is told of the files that were looked at on a share.
@@ -100,7 +100,7 @@ type task struct {
 func (m *Meter) due() (tasks []task) {
 	there := map[string]time.Time{}
 	for _, volume := range m.Volumes() {
-		on, directory, err := m.Locate(volume)
+		on, data, err := m.Locate(volume)
 		if err != nil || on.UsageInterval == 0 || volume.Status.Phase != v1.VolumeBound || volume.DeletionTimestamp != nil {
 			continue
 		}
@@ -112,7 +112,7 @@ func (m *Meter) due() (tasks []task) {
 			}
 		}
 		if time.Since(last) >= on.UsageInterval {
-			tasks = append(tasks, task{volume, on, directory, last})
+			tasks = append(tasks, task{volume, on, data.Directory, last})
 		}
 	}
 	m.failed = there

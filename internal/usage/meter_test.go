@@ -122,14 +122,14 @@ func (w *world) start() (stop func()) {
 			}
 			return all
 		},
-		Locate: func(v *v1.PersistentVolume) (*share.Share, share.Directory, error) {
+		Locate: func(v *v1.PersistentVolume) (*share.Share, share.Volume, error) {
 			for _, s := range w.shares {
 				if below, ok := s.Contains(v.Spec.NFS.Server, v.Spec.NFS.Path); ok {
 					d, err := share.ParseDirectory(below)
-					return s, d, err
+					return s, share.Volume{Directory: d}, err
 				}
 			}
-			return nil, share.Directory{}, fmt.Errorf("volume %s is on no share", v.Name)
+			return nil, share.Volume{}, fmt.Errorf("volume %s is on no share", v.Name)
 		},
 		Events: w.events,
 		Looked: func(share string, files int) {

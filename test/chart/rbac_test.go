@@ -31,7 +31,7 @@ func TestRules(t *testing.T) {
 
 	want := strings.TrimSpace(`
 /persistentvolumes[]: get list watch create patch delete
-/persistentvolumeclaims[]: get list watch
+/persistentvolumeclaims[]: get list watch patch
 /persistentvolumeclaims/status[]: patch
 storage.k8s.io/storageclasses[]: list watch
 /events[]: create patch
