@@ -41,8 +41,8 @@ func TestRefusalsSayWhatToChange(t *testing.T) {
 			c.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}
 		}, []string{"remove spec.selector"}},
 		"clone": {fixed, func(c *v1.PersistentVolumeClaim) {
-			c.Spec.DataSource = &v1.TypedLocalObjectReference{Kind: "PersistentVolumeClaim", Name: "neighbour"}
-		}, []string{`PersistentVolumeClaim "neighbour"`, "remove dataSource"}},
+			c.Spec.DataSource = &v1.TypedLocalObjectReference{Kind: "PersistentVolumeClaim", Name: "nobody"}
+		}, []string{"nobody does not exist"}},
 		"snapshot": {fixed, func(c *v1.PersistentVolumeClaim) {
 			c.Spec.DataSource = &v1.TypedLocalObjectReference{APIGroup: &group, Kind: "VolumeSnapshot", Name: "snap"}
 		}, []string{`VolumeSnapshot "snap"`, "remove dataSource"}},
