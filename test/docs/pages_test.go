@@ -90,11 +90,8 @@ func anchor(heading string) string {
 	}, heading)
 }
 
-// later are pages that are linked before they are there.
-var later = []string{
-	"docs/benchmark.md", // `make bench` writes it
-	"docs/capacity.md", "docs/clones.md", "docs/migration.md",
-}
+// later are pages that are linked before they are there: `make bench` writes one.
+var later = []string{"docs/benchmark.md"}
 
 var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
