@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	lib "sigs.k8s.io/sig-storage-lib-external-provisioner/v10/controller"
 
+	"github.com/nfs-provisioner/nfs-provisioner/internal/capacity"
 	"github.com/nfs-provisioner/nfs-provisioner/internal/provision"
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
 )
@@ -58,6 +59,8 @@ func newWorld(t *testing.T) *world {
 		Shares: shares, Cluster: "cluster-1", Claim: readClaim, Volume: readVolume,
 		Class:       func(string) (*storagev1.StorageClass, error) { return nil, errors.New("not asked for") },
 		Overlapping: func(share.Location, share.Directory) ([]*v1.PersistentVolume, error) { return nil, nil },
+		Ledger:      capacity.NewLedger(),
+		Warn:        func(*v1.PersistentVolumeClaim, string, string) {},
 	})
 	w.Clone = New(Config{
 		Claim: readClaim, Volume: readVolume, Locate: w.Locate,

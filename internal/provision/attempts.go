@@ -100,6 +100,7 @@ func (p *Provisioner) Forgo(ctx context.Context, volume string, claim share.Clai
 	if err := begun.share.Abandon(ctx, begun.record); err != nil {
 		return err
 	}
+	p.Ledger.Release(volume)
 	p.attempts.end(volume)
 	return nil
 }
