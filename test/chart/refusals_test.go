@@ -32,6 +32,7 @@ var refusals = map[string]struct{ values, says string }{
 	"share name too long":      {"shares: [{name: " + strings.Repeat("a", 41) + ", server: s, path: /p}]", "/shares/0/name"},
 	"two options in one":       {share("mountOptions: ['hard,noatime']"), "/shares/0/mountOptions/0"},
 	"options as text":          {share("mountOptions: hard"), "/shares/0/mountOptions"},
+	"usage without a unit":     {share("usageInterval: '24'"), "/shares/0/usageInterval"},
 	"size without a number":    {share("size: big"), "/shares/0/size"},
 	"class without a name":     {"storageClasses: [{share: a}]", "'name'"},
 	"unknown reclaim policy":   {class("reclaimPolicy: Recycle"), "/storageClasses/0/reclaimPolicy"},

@@ -123,9 +123,9 @@ func (s *scene) allow(account string) {
 		ObjectMeta: metav1.ObjectMeta{Name: s.namespace, Labels: map[string]string{label: "true"}},
 		Rules: []rbacv1.PolicyRule{
 			rule("", "persistentvolumes", "get", "list", "watch", "create", "patch", "delete"),
-			rule("", "persistentvolumeclaims", "get", "list", "watch", "update"),
+			rule("", "persistentvolumeclaims", "get", "list", "watch", "patch"),
+			rule("", "persistentvolumeclaims/status", "patch"),
 			rule(storagev1.GroupName, "storageclasses", "list", "watch"),
-			rule("", "nodes", "get"),
 			rule("", "namespaces", "get"),
 			rule("", "events", "create", "patch"),
 			rule("coordination.k8s.io", "leases", "create", "get", "update"),
