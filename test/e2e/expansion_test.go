@@ -112,9 +112,17 @@ func (s *scene) grown(name, size string) {
 	s.expectEvent(name, s.namespace, "Resize volume succeeded")
 }
 
+// unused is the condition by which Kubernetes itself tells whether a pod uses a
+// claim.
+const unused = "Unused"
+
+// kinds are the conditions of a claim, without the one that tells of its pods.
 func kinds(status v1.PersistentVolumeClaimStatus) string {
 	var all []string
 	for _, c := range status.Conditions {
+		if c.Type == unused {
+			continue
+		}
 		all = append(all, string(c.Type)+"="+string(c.Status))
 	}
 	return strings.Join(all, " ")
