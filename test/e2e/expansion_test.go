@@ -108,7 +108,7 @@ func (s *scene) grown(name, size string) {
 	if !begun {
 		s.Errorf("the claim was never told that it grows: %+v", seen)
 	}
-	s.expectEvent(name, s.namespace, "External resizer is resizing volume "+volume.Name)
+	// Of the news of a claim the last one stands: that its expansion began is soon outdone.
 	s.expectEvent(name, s.namespace, "Resize volume succeeded")
 }
 
