@@ -122,12 +122,11 @@ func (s *Share) startClone(r Record, h *hold) error {
 // copy makes a copy when one of the places for that is free. One that fails is
 // taken away.
 func (s *Share) copy(c *cloning, h *hold) error {
-	select {
-	case s.copiers <- struct{}{}:
-		defer func() { <-s.copiers }()
-	case <-c.stop.Done():
-		return context.Cause(c.stop)
+	leave, err := occupy(c.stop, s.copiers)
+	if err != nil {
+		return err
 	}
+	defer leave()
 	c.copies.Store(true)
 	t, err := s.open()
 	if err != nil {
@@ -179,17 +178,8 @@ func (s *Share) mayTryAgain(ctx context.Context, c *cloning) (bool, error) {
 	if !errors.Is(c.err, unix.ENOSPC) {
 		return true, nil
 	}
-	free, err := do(ctx, s, "look at the space that is left", nil, func(t *tree) (uint64, error) {
-		f, err := t.Open(".")
-		if err != nil {
-			return 0, err
-		}
-		defer f.Close() //nolint:errcheck // opened to read
-		var space unix.Statfs_t
-		err = unix.Fstatfs(int(f.Fd()), &space)
-		return space.Bavail * uint64(space.Frsize), err
-	})
-	return free > uint64(c.bytes.Load()), err
+	space, err := do(ctx, s, "look at the space that is left", nil, s.lookAtSpace)
+	return space.Free > uint64(c.bytes.Load()), err
 }
 
 // errStopped tells a copy that nobody wants it any more.
@@ -211,15 +201,5 @@ func (s *Share) stopClone(ctx context.Context, volume string) error {
 
 // removeCopy removes a copy that is of no use.
 func (s *Share) removeCopy(name string, removed *atomic.Int64) error {
-	select {
-	case s.bins <- struct{}{}:
-		defer func() { <-s.bins }()
-	case <-s.stop.Done():
-		return context.Cause(s.stop)
-	}
-	t, err := s.open()
-	if err != nil {
-		return err
-	}
-	return emptyPlace(s, t, discardedFolder+"/"+name, removed)
+	return s.emptyInTurn(discardedFolder+"/"+name, removed, func(*tree) error { return nil })
 }

@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 	"path"
-	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -40,7 +38,7 @@ type copying struct {
 	files    *atomic.Int64
 	bytes    *atomic.Int64
 
-	crew       chan struct{}
+	crew       crew
 	buffers    chan []byte
 	links      links
 	offload    atomic.Bool // the server may be asked to copy by itself
@@ -55,7 +53,7 @@ type copying struct {
 // run copies everything. The error is the first one, with the path that it is
 // about; what is there then is no copy.
 func (c *copying) run() error {
-	c.crew = make(chan struct{}, crewSize-1)
+	c.crew = newCrew()
 	c.buffers = make(chan []byte, crewSize)
 	c.links.at = map[inode]*link{}
 	c.offload.Store(!c.foreign)
@@ -161,27 +159,15 @@ func (c *copying) fill(from, to *os.File, name string, depth int) {
 	for c.halted() == nil {
 		var names []string
 		err := c.read(func() (err error) { names, err = from.Readdirnames(batch); return err })
-		var group sync.WaitGroup
-		for some := range slices.Chunk(names, chunk) {
-			work := func() {
-				for _, n := range some {
-					if c.halted() != nil {
-						return
-					}
-					below := path.Join(name, n)
-					if err := c.entry(from, to, n, below, depth); err != nil {
-						c.fail(below, err)
-					}
-				}
+		c.crew.each(names, func(n string) {
+			if c.halted() != nil {
+				return
 			}
-			select {
-			case c.crew <- struct{}{}:
-				group.Go(func() { defer func() { <-c.crew }(); work() })
-			default:
-				work()
+			below := path.Join(name, n)
+			if err := c.entry(from, to, n, below, depth); err != nil {
+				c.fail(below, err)
 			}
-		}
-		group.Wait()
+		})
 		if errors.Is(err, io.EOF) || c.gone(from, err) {
 			return
 		}
@@ -326,7 +312,3 @@ func openFolder(parent *os.File, n string) (*os.File, error) {
 	}
 	return os.NewFile(uintptr(fd), descriptor(fd)), nil
 }
-
-// descriptor names an open file. Unlike its own name, nobody can give it to
-// another one.
-func descriptor(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }

@@ -139,16 +139,18 @@ func dressName(folder int, n string, info *unix.Stat_t) error {
 		}
 	}
 	if info.Mode&unix.S_IFMT != unix.S_IFLNK && made.Mode&permissions != info.Mode&permissions {
-		if err := chmodName(folder, n, info.Mode&permissions); err != nil {
+		if err := chmodName(folder, n, 0, info.Mode&permissions); err != nil {
 			return err
 		}
 	}
 	return unix.UtimesNanoAt(folder, n, []unix.Timespec{info.Atim, info.Mtim}, unix.AT_SYMLINK_NOFOLLOW)
 }
 
-// chmodName is for what must not be opened; see unlock.
-func chmodName(folder int, n string, mode uint32) error {
-	fd, err := openAt(folder, n, unix.O_PATH, 0)
+// chmodName is for what must not, or cannot, be opened, where fchmodat(2) would
+// follow a symlink put in its place: it is named by a descriptor that only stands
+// for it. With O_DIRECTORY nothing but a folder changes.
+func chmodName(folder int, n string, flags int, mode uint32) error {
+	fd, err := openAt(folder, n, unix.O_PATH|flags, 0)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -19,8 +18,6 @@ import (
 
 // Bounds of one emptying.
 const (
-	crewSize = 8    // goroutines, so that a share's latency is not all that is waited for
-	chunk    = 32   // names that one of them takes at a time
 	batch    = 1024 // names that are read from a folder at a time
 	deepest  = 64   // levels that are held open; what lies deeper is moved up first
 	reported = 3    // failures that are told in full
@@ -34,7 +31,7 @@ type emptying struct {
 	ctx     context.Context //nolint:containedctx // the life of the work, not of a call
 	fence   func() error
 	pace    pace
-	crew    chan struct{}
+	crew    crew
 	removed *atomic.Int64
 	observe func() // called with each that is removed
 	top     *os.File
@@ -45,10 +42,10 @@ type emptying struct {
 	problems map[string]error
 }
 
-func newEmptying(ctx context.Context, fence func() error, steps chan struct{}, busy func() bool, removed *atomic.Int64, observe func()) *emptying {
+func newEmptying(ctx context.Context, fence func() error, p pace, removed *atomic.Int64, observe func()) *emptying {
 	return &emptying{
-		ctx: ctx, fence: fence, pace: newPace(steps, busy), removed: removed, observe: observe,
-		crew: make(chan struct{}, crewSize-1), problems: map[string]error{},
+		ctx: ctx, fence: fence, pace: p, removed: removed, observe: observe,
+		crew: newCrew(), problems: map[string]error{},
 	}
 }
 
@@ -133,25 +130,13 @@ func (e *emptying) clear(folder *os.File, name string, depth int) (gone int64, s
 	for !e.halted() {
 		var names []string
 		err := e.step(func() (err error) { names, err = folder.Readdirnames(batch); return err })
-		var group sync.WaitGroup
-		for some := range slices.Chunk(names, chunk) {
-			work := func() {
-				for _, n := range some {
-					if e.remove(folder, n, path.Join(name, n), depth) {
-						count.Add(1)
-					} else {
-						failures.Add(1)
-					}
-				}
+		e.crew.each(names, func(n string) {
+			if e.remove(folder, n, path.Join(name, n), depth) {
+				count.Add(1)
+			} else {
+				failures.Add(1)
 			}
-			select {
-			case e.crew <- struct{}{}:
-				group.Go(func() { defer func() { <-e.crew }(); work() })
-			default:
-				work()
-			}
-		}
-		group.Wait()
+		})
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -252,13 +237,7 @@ func (e *emptying) enter(parent *os.File, n, name string) (folder *os.File, err 
 	return folder, err
 }
 
-// unlock lets the owner of a folder enter it. The folder cannot be opened for
-// reading, and fchmodat(2) would follow a symlink put in its place; so it is
-// named by a descriptor that only stands for it.
+// unlock lets the owner of a folder enter it.
 func unlock(parent *os.File, n string) error {
-	fd, err := openAt(int(parent.Fd()), n, unix.O_PATH|unix.O_DIRECTORY, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(unix.Chmod("/proc/self/fd/"+strconv.Itoa(fd), 0o700), unix.Close(fd))
+	return chmodName(int(parent.Fd()), n, unix.O_DIRECTORY, 0o700)
 }

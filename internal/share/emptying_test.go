@@ -214,7 +214,7 @@ func TestALongRemovalTakesOneStepAtATimeWhileSomebodyWaits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var at, most atomic.Int64
-				e := newEmptying(t.Context(), func() error { return nil }, make(chan struct{}, 2*crewSize), func() bool { return c.busy }, new(atomic.Int64), func() {})
+				e := newEmptying(t.Context(), func() error { return nil }, newPace(make(chan struct{}, 2*crewSize), func() bool { return c.busy }), new(atomic.Int64), func() {})
 				var group sync.WaitGroup
 				for range crewSize {
 					group.Go(func() {

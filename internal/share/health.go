@@ -47,16 +47,11 @@ func (s *Share) Health() Health {
 func (s *Share) Check(ctx context.Context) error {
 	_, err := do(ctx, s, "check", nil, func(t *tree) (struct{}, error) {
 		// Unlike what access(2) needs, this is never answered from a cache.
-		f, err := t.Open(".")
+		space, err := s.lookAtSpace(t)
 		if err != nil {
 			return struct{}{}, err
 		}
-		defer f.Close() //nolint:errcheck // opened to read
-		var space unix.Statfs_t
-		if err := unix.Fstatfs(int(f.Fd()), &space); err != nil {
-			return struct{}{}, fmt.Errorf("ask the server for the space on %s: %w", s.Mount, err)
-		}
-		s.saw(&space)
+		s.saw(space)
 		const writeAndSearch = 0o3 // W_OK|X_OK of access(2)
 		if err := syscall.Access(s.Mount, writeAndSearch); err != nil {
 			return struct{}{}, fmt.Errorf("%w: uid %d may not write to %s: %w", ErrUnfit, os.Geteuid(), s.Mount, err)
@@ -66,12 +61,25 @@ func (s *Share) Check(ctx context.Context) error {
 	return err
 }
 
-// saw remembers what the server has told of its space.
-func (s *Share) saw(told *unix.Statfs_t) {
-	unit := uint64(told.Frsize)
-	space := Space{
-		Size: told.Blocks * unit, Free: told.Bavail * unit, Inodes: told.Files, FreeInodes: told.Ffree, At: time.Now(),
+// lookAtSpace asks the server for its space.
+func (s *Share) lookAtSpace(t *tree) (Space, error) {
+	f, err := t.Open(".")
+	if err != nil {
+		return Space{}, err
 	}
+	defer f.Close() //nolint:errcheck // opened to read
+	var told unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &told); err != nil {
+		return Space{}, fmt.Errorf("ask the server for the space on %s: %w", s.Mount, err)
+	}
+	unit := uint64(told.Frsize)
+	return Space{
+		Size: told.Blocks * unit, Free: told.Bavail * unit, Inodes: told.Files, FreeInodes: told.Ffree, At: time.Now(),
+	}, nil
+}
+
+// saw remembers what the server has told of its space.
+func (s *Share) saw(space Space) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.space = space

@@ -145,13 +145,17 @@ func (m *mount) open(name string, flags int, mode uint32) (f *os.File, err error
 			return err
 		}
 		if flags&unix.O_DIRECTORY != 0 {
-			name = "/proc/self/fd/" + strconv.Itoa(fd)
+			name = descriptor(fd)
 		}
 		f = os.NewFile(uintptr(fd), name)
 		return nil
 	})
 	return f, err
 }
+
+// descriptor names an open file. Unlike its own name, nobody can give it to
+// another one.
+func descriptor(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
 func (m *mount) lstat(name string) (fs.FileInfo, error) {
 	f, err := m.open(name, unix.O_PATH, 0)

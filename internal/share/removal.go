@@ -133,21 +133,39 @@ func (s *Share) drop(volume string) {
 
 // removeBin removes a volume's trash when one of the places for that is free.
 func (s *Share) removeBin(volume string, removed *atomic.Int64) error {
-	select {
-	case s.bins <- struct{}{}:
-		defer func() { <-s.bins }()
-	case <-s.stop.Done():
-		return context.Cause(s.stop)
+	return s.emptyInTurn(binOf(volume), removed, func(t *tree) error {
+		// From here on nothing in the trash is this volume's any more.
+		return retire(t, volume)
+	})
+}
+
+// emptyInTurn removes a folder of ours when one of the places for that is free,
+// and does then what is left to do.
+func (s *Share) emptyInTurn(place string, removed *atomic.Int64, then func(*tree) error) error {
+	leave, err := occupy(s.stop, s.bins)
+	if err != nil {
+		return err
 	}
+	defer leave()
 	t, err := s.open()
 	if err != nil {
 		return err
 	}
-	if err := emptyPlace(s, t, binOf(volume), removed); err != nil {
+	if err := emptyPlace(s, t, place, removed); err != nil {
 		return err
 	}
-	// From here on nothing in the trash is this volume's any more.
-	return retire(t, volume)
+	return then(t)
+}
+
+// occupy waits for a place, and returns what gives it back. The error is why ctx
+// has ended before.
+func occupy(ctx context.Context, places chan struct{}) (leave func(), err error) {
+	select {
+	case places <- struct{}{}:
+		return func() { <-places }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // retire keeps the proof of a volume whose data is gone, where it proves
@@ -171,7 +189,7 @@ func emptyPlace(s *Share, t *tree, place string, removed *atomic.Int64) error {
 	if !info.IsDir() {
 		return fmt.Errorf("%w: %s is a %s", ErrNotOurs, place, kind(info))
 	}
-	e := newEmptying(s.stop, t.fence, s.steps, s.busy, removed, s.options.Observer.Removed)
+	e := newEmptying(s.stop, t.fence, s.pace(), removed, s.options.Observer.Removed)
 	for {
 		progress, err := e.pass(t, place)
 		if err != nil {
