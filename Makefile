@@ -107,9 +107,10 @@ fmt-check: ## All Go code is formatted
 	if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w does it):"; echo "$$unformatted"; exit 1; fi
 
 .PHONY: vet
-vet: ## go vet, of all code with and without the end-to-end tests
+vet: ## go vet, of all code with and without the end-to-end tests, and for each architecture where types differ
 	go vet ./...
 	go vet -tags e2e ./...
+	@for arch in $(ARCHES); do echo "GOARCH=$$arch go vet ./internal/share"; GOARCH=$$arch go vet ./internal/share; done
 	$(IN_CLUSTER_MODULE) go vet .
 	$(IN_BENCH_MODULE) go vet ./...
 

@@ -187,7 +187,10 @@ func furnish(t *testing.T, top string) {
 	var all []string
 	must(t, filepath.WalkDir(top, func(path string, _ fs.DirEntry, err error) error { all = append(all, path); return err }))
 	for i, path := range slices.Backward(all) {
-		when := []unix.Timespec{{Sec: 1_000_000_000 + int64(i), Nsec: 123_456_789}, {Sec: 1_100_000_000 - int64(i), Nsec: 987_654_321}}
+		when := []unix.Timespec{
+			unix.NsecToTimespec((1_000_000_000+int64(i))*1e9 + 123_456_789),
+			unix.NsecToTimespec((1_100_000_000-int64(i))*1e9 + 987_654_321),
+		}
 		must(t, unix.UtimesNanoAt(unix.AT_FDCWD, path, when, unix.AT_SYMLINK_NOFOLLOW))
 	}
 }

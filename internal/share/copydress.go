@@ -30,7 +30,8 @@ func (c *copying) judgePrivilege(source int, info *unix.Stat_t) error {
 	if err != nil {
 		return err
 	}
-	changed := now.Ctime.Sec != info.Ctim.Sec || int64(now.Ctime.Nsec) != info.Ctim.Nsec
+	seconds, nanoseconds := info.Ctim.Unix() // of one width on every architecture
+	changed := now.Ctime.Sec != seconds || int64(now.Ctime.Nsec) != nanoseconds
 	if c.foreign || changed {
 		info.Mode &^= privilege
 	}

@@ -22,11 +22,11 @@ type links struct {
 type link struct {
 	done chan struct{} // closed when name is final
 	name string        // in the copy, "" if it was not to be had
-	left uint64        // names that are still to be found
+	left int64         // names that are still to be found
 }
 
 // find says whether a name of a file is the first one.
-func (l *links) find(of inode, names uint64) (found *link, first bool) {
+func (l *links) find(of inode, names int64) (found *link, first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	found, known := l.at[of]
@@ -53,7 +53,7 @@ func (c *copying) file(to folder, n, name string, stands int, info *unix.Stat_t)
 	}
 	of := inode{info.Dev, info.Ino}
 	for {
-		known, first := c.links.find(of, info.Nlink)
+		known, first := c.links.find(of, int64(info.Nlink))
 		if first {
 			err := c.content(to, n, stands)
 			if err == nil {
