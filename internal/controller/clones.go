@@ -38,18 +38,9 @@ type tending struct {
 // when the copy has ended, and gives up copies whose claims have vanished, until
 // ctx ends.
 func (r *runner) followClones(ctx context.Context, on *share.Share, turns *pulse) {
-	tick := time.NewTicker(followPeriod)
-	defer tick.Stop()
-	defer turns.stop()
-	told := map[string]tending{}
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-tick.C:
-			told = r.tend(ctx, on, told, now, turns)
-		}
-	}
+	regularly(ctx, turns, func(told map[string]tending, now time.Time) map[string]tending {
+		return r.tend(ctx, on, told, now, turns)
+	})
 }
 
 // tend returns what has been done by now about clones that are still known.

@@ -35,16 +35,24 @@ type following struct {
 // has ended, until ctx ends. That the volume changes also makes the library
 // look at it again, which fetches the outcome.
 func (r *runner) follow(ctx context.Context, on *share.Share, turns *pulse) {
+	regularly(ctx, turns, func(told map[string]following, now time.Time) map[string]following {
+		return r.note(ctx, on, told, now, turns)
+	})
+}
+
+// regularly looks once each followPeriod until ctx ends. A look is given what the
+// one before it has returned.
+func regularly[T any](ctx context.Context, turns *pulse, look func(told map[string]T, now time.Time) map[string]T) {
 	tick := time.NewTicker(followPeriod)
 	defer tick.Stop()
 	defer turns.stop()
-	told := map[string]following{}
+	told := map[string]T{}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			told = r.note(ctx, on, told, now, turns)
+			told = look(told, now)
 		}
 	}
 }

@@ -105,14 +105,7 @@ func marshal(t *testing.T, v any) string {
 // nobody could mean. One rendering is asked for all of it.
 func TestEveryPlaceRefusesStrangers(t *testing.T) {
 	var places []string
-	text, err := os.ReadFile(chartDir + "/values.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var schema object
-	if err := yaml.Unmarshal(text, &schema); err != nil {
-		t.Fatal(err)
-	}
+	schema := readSchema(t)
 	var fill func(at string, s object) any
 	fill = func(at string, s object) any {
 		properties, _ := s["properties"].(map[string]any)

@@ -2,13 +2,11 @@ package chart
 
 import (
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/nfs-provisioner/nfs-provisioner/internal/provision"
-	"sigs.k8s.io/yaml"
 )
 
 func share(s string) string { return "shares: [{name: a, server: s, path: /p, " + s + "}]" }
@@ -215,20 +213,13 @@ func TestMistakes(t *testing.T) {
 
 // TestParameters: the schema and the program know the same parameters of a class.
 func TestParameters(t *testing.T) {
-	file, err := os.ReadFile(chartDir + "/values.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var schema object
-	if err := yaml.Unmarshal(file, &schema); err != nil {
-		t.Fatal(err)
-	}
+	schema := readSchema(t)
 	parameters, _ := schema.at("properties", "storageClasses", "items", "properties", "parameters", "properties").(map[string]any)
 	// The chart has a value of its own for the share of a class.
 	known := append(slices.Collect(maps.Keys(parameters)), "share")
 
 	// The program names what it knows when it is given what it does not know.
-	_, err = provision.ParseParameters(map[string]string{"unheard-of": "x"})
+	_, err := provision.ParseParameters(map[string]string{"unheard-of": "x"})
 	if err == nil {
 		t.Fatal("the program accepts a parameter that nobody has heard of")
 	}

@@ -117,17 +117,22 @@ type property struct {
 	without  string // as that of value
 }
 
-// valuesSchema is every value that the schema knows by its own name.
-func valuesSchema(t *testing.T) map[string]property {
+func readSchema(t *testing.T) (schema object) {
 	t.Helper()
 	text, err := os.ReadFile(chartDir + "/values.schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var schema object
 	if err := json.Unmarshal(text, &schema); err != nil {
 		t.Fatal(err)
 	}
+	return schema
+}
+
+// valuesSchema is every value that the schema knows by its own name.
+func valuesSchema(t *testing.T) map[string]property {
+	t.Helper()
+	schema := readSchema(t)
 	all := map[string]property{}
 	var walk func(above string, o object)
 	walk = func(above string, o object) {
