@@ -44,18 +44,32 @@ func (s *Share) Make(ctx context.Context, r Record, o MakeOptions) (Record, erro
 		r.share()
 	}
 	return do(ctx, s, "make directory "+quote(r.Directory.path), keysOf(r.Volume, r.Directory), func(t *tree) (Record, error) {
+		made, err := s.makeUnseen(t, r, o)
 		for range attempts {
-			made, err := s.make(t, r, o)
 			if !errors.Is(err, errRecordAppeared) {
 				return made, err
 			}
+			made, err = s.make(t, r, o)
 		}
-		return Record{}, fmt.Errorf("record of %q: %w", r.Directory, ErrBusy)
+		if errors.Is(err, errRecordAppeared) {
+			err = fmt.Errorf("record of %q: %w", r.Directory, ErrBusy)
+		}
+		return made, err
 	})
 }
 
 // errRecordAppeared: between the look and the step, somebody made a record.
 var errRecordAppeared = errors.New("a record appeared")
+
+// makeUnseen is make for what nearly all directories are: not there, and of nobody.
+// It asks for no record, for the step that makes one says if there is one; then
+// the error is errRecordAppeared. Over NFS that is one round trip of ten.
+func (s *Share) makeUnseen(t *tree, r Record, o MakeOptions) (Record, error) {
+	if exists, err := lookAt(t, r.Directory); exists || err != nil {
+		return Record{}, errRecordAppeared // or something else that make has words for
+	}
+	return s.makeOwned(t, r, o, false)
+}
 
 func (s *Share) make(t *tree, r Record, o MakeOptions) (Record, error) {
 	owner, err := readRecord(t, r.Directory)
@@ -66,13 +80,13 @@ func (s *Share) make(t *tree, r Record, o MakeOptions) (Record, error) {
 		return Record{}, err
 	case owner.State == Active && owner.names(r.Volume, r.Cluster),
 		owner.State == Active && owner.Shared && o.AllowShared && owner.Cluster == r.Cluster:
-		return owner, s.settle(t, owner, sharer(r), o)
+		return owner, s.settle(t, owner, sharer(r), o, false)
 	case owner.returnable(r):
 		r.Existing, r.Returned = owner.Existing, true
 		if err := replaceRecord(t, r); err != nil {
 			return Record{}, err
 		}
-		return r, s.settle(t, r, sharer(r), o)
+		return r, s.settle(t, r, sharer(r), o, false)
 	default:
 		return Record{}, &OwnedError{Directory: r.Directory.path, Owned: r.Directory.path, Owner: owner}
 	}
@@ -82,10 +96,15 @@ func (s *Share) make(t *tree, r Record, o MakeOptions) (Record, error) {
 // takes back what it made.
 func (s *Share) makeNew(t *tree, r Record, o MakeOptions) (Record, error) {
 	exists, err := lookAt(t, r.Directory)
-	if err == nil {
-		err = outsideOtherShares(t, r.Directory, exists)
-	}
 	if err != nil {
+		return Record{}, err
+	}
+	return s.makeOwned(t, r, o, exists)
+}
+
+// makeOwned is makeNew for who knows whether the directory exists.
+func (s *Share) makeOwned(t *tree, r Record, o MakeOptions, exists bool) (Record, error) {
+	if err := outsideOtherShares(t, r.Directory, exists); err != nil {
 		return Record{}, err
 	}
 	if exists && !o.AllowExisting {
@@ -98,7 +117,7 @@ func (s *Share) makeNew(t *tree, r Record, o MakeOptions) (Record, error) {
 		}
 		return Record{}, err
 	}
-	err = s.settle(t, r, sharer(r), o)
+	err := s.settle(t, r, sharer(r), o, !exists)
 	if err == nil {
 		return r, nil
 	}
@@ -112,21 +131,24 @@ func (s *Share) makeNew(t *tree, r Record, o MakeOptions) (Record, error) {
 }
 
 // settle makes the directory that the record in place promises, or finds it,
-// and adds the volume to those that share it.
-func (s *Share) settle(t *tree, r Record, who Sharer, o MakeOptions) error {
+// and adds the volume to those that share it. A directory that is absent, as one
+// that was looked for right before the record was made, is not looked for again.
+func (s *Share) settle(t *tree, r Record, who Sharer, o MakeOptions, absent bool) error {
 	if r.Shared {
 		if err := join(t, r, who); err != nil {
 			return err
 		}
 	}
-	exists, err := lookAt(t, r.Directory)
-	if err != nil {
-		return err
+	if !absent {
+		exists, err := lookAt(t, r.Directory)
+		if err != nil {
+			return err
+		}
+		if exists && (r.Existing || r.Returned) {
+			return nil
+		}
 	}
-	if exists && (r.Existing || r.Returned) {
-		return nil
-	}
-	err = s.makeDirectory(t, r.Directory, o)
+	err := s.makeDirectory(t, r.Directory, o)
 	if r.Shared && errors.Is(err, errNotEmpty) {
 		return nil
 	}
@@ -141,23 +163,27 @@ var errNotEmpty = fmt.Errorf("%w and has content that this volume did not write"
 // made by somebody else after our record, for no pod has seen the volume yet,
 // and is refused with errNotEmpty.
 func (s *Share) makeDirectory(t *tree, d Directory, o MakeOptions) error {
-	if err := makeAbove(t, d); err != nil {
-		return err
+	err := makeAbove(t, d)
+	if err == nil {
+		err = t.Mkdir(d.path, 0o700)
 	}
-	if err := t.Mkdir(d.path, 0o700); errors.Is(err, fs.ErrExist) {
-		empty, err := isEmpty(t, d)
-		if err != nil {
-			return err
-		}
-		if !empty {
+	if errors.Is(err, fs.ErrExist) {
+		var empty bool
+		if empty, err = isEmpty(t, d); err == nil && !empty {
 			return fmt.Errorf("%w: %q", errNotEmpty, d)
 		}
-	} else if err != nil {
-		return err
 	}
-	err := dress(t, d.path, o.Mode, o.UID, o.GID)
-	if errors.Is(err, syscall.EPERM) && (o.UID != nil || o.GID != nil) {
+	if err == nil {
+		err = dress(t, d.path, o.Mode, o.UID, o.GID)
+	}
+	switch {
+	case errors.Is(err, syscall.EPERM) && (o.UID != nil || o.GID != nil):
 		return fmt.Errorf("%w of %q to %s on export %s:%s; the export probably has root_squash: %w", ErrOwnership, d, ids(o), s.Server, s.Path, err)
+	case errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP):
+		// Something else is there, or above: a look has better words for it.
+		if _, problem := lookAt(t, d); problem != nil {
+			return problem
+		}
 	}
 	return err
 }
