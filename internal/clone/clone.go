@@ -70,7 +70,7 @@ var errLost = errors.New("there is nothing to be cloned")
 // source finds the volume that is to be copied.
 func (c *Cloner) source(ctx context.Context, claim *v1.PersistentVolumeClaim) (*v1.PersistentVolume, error) {
 	ref := provision.SourceOf(claim)
-	if ref.Namespace != nil && *ref.Namespace != claim.Namespace {
+	if ref.Namespace != nil && *ref.Namespace != "" && *ref.Namespace != claim.Namespace {
 		return nil, fmt.Errorf("the claim asks for a clone of claim %s/%s, but only claims of its own namespace are cloned; "+
 			"remove dataSourceRef.namespace, or make the claim in namespace %s", *ref.Namespace, ref.Name, *ref.Namespace)
 	}

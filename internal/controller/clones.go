@@ -54,7 +54,8 @@ func (r *runner) tend(ctx context.Context, on *share.Share, told map[string]tend
 		}
 		claim := r.caches.claim(c.Claim.Namespace, c.Claim.Name)
 		switch {
-		case claim == nil || string(claim.UID) != c.Claim.UID || claim.DeletionTimestamp != nil:
+		case claim == nil || string(claim.UID) != c.Claim.UID || claim.DeletionTimestamp != nil,
+			claim.Spec.VolumeName != "" && claim.Spec.VolumeName != c.Volume:
 			if err := r.gate.Forgo(ctx, c.Volume, c.Claim); err != nil {
 				klog.FromContext(ctx).Error(err, "The copy for a claim that has vanished is not given up yet", "claim", c.Claim.String(), "volume", c.Volume)
 			}

@@ -91,7 +91,7 @@ func (p *Provisioner) Forgo(ctx context.Context, volume string, claim share.Clai
 	if !ok {
 		return nil
 	}
-	if gone, err := p.vanished(ctx, claim); !gone || err != nil {
+	if gone, err := p.vanished(ctx, claim, volume); !gone || err != nil {
 		return err
 	}
 	if exists, err := p.exists(ctx, volume); exists || err != nil {
@@ -125,6 +125,9 @@ func (p *Provisioner) releaseOrphan(ctx context.Context, request *plan, owned *s
 	}
 	if request.clone {
 		return false, nil // what the claim had before is no copy
+	}
+	if owner.Copy != "" {
+		return true, request.share.Abandon(ctx, owner) // what is whole may be no directory yet; if it is, it stays
 	}
 	return true, request.share.Retain(ctx, share.Volume{
 		Name: owner.Volume, Cluster: owner.Cluster, Claim: owner.Claim, Directory: owner.Directory,

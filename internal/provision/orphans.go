@@ -20,7 +20,7 @@ func (p *Provisioner) Reclaim(ctx context.Context, on *share.Share, r share.Reco
 	}
 	switch existing, err := p.Volume(ctx, volume); {
 	case apierrors.IsNotFound(err):
-		if gone, err := p.vanished(ctx, claim); !gone || err != nil {
+		if gone, err := p.vanished(ctx, claim, volume); !gone || err != nil {
 			return false, err
 		}
 	case err != nil:
@@ -37,8 +37,8 @@ func (p *Provisioner) uses(volume *v1.PersistentVolume, on *share.Share, d share
 	return err != nil || at == on && data.Directory == d
 }
 
-// vanished says whether a claim will never need the volume that is missing.
-func (p *Provisioner) vanished(ctx context.Context, claim share.Claim) (bool, error) {
+// vanished says whether a claim will never need a volume that is missing.
+func (p *Provisioner) vanished(ctx context.Context, claim share.Claim, volume string) (bool, error) {
 	now, err := p.Claim(ctx, claim.Namespace, claim.Name)
 	if apierrors.IsNotFound(err) {
 		return true, nil
@@ -46,7 +46,8 @@ func (p *Provisioner) vanished(ctx context.Context, claim share.Claim) (bool, er
 	if err != nil {
 		return false, err
 	}
-	return string(now.UID) != claim.UID || now.DeletionTimestamp != nil, nil
+	another := now.Spec.VolumeName != "" && now.Spec.VolumeName != volume
+	return string(now.UID) != claim.UID || now.DeletionTimestamp != nil || another, nil
 }
 
 // exists says whether a volume does.

@@ -25,7 +25,11 @@ func TestReclaimIsOnlyForWhatNobodyWillAskFor(t *testing.T) {
 			now := metav1.Now()
 			claim.DeletionTimestamp = &now
 		}, true},
-		"another claim has the name": {func(w *world, _ *v1.PersistentVolumeClaim) { w.claim("a").UID = "uid-2" }, true},
+		"another claim has the name":   {func(w *world, _ *v1.PersistentVolumeClaim) { w.claim("a").UID = "uid-2" }, true},
+		"the claim has another volume": {func(_ *world, claim *v1.PersistentVolumeClaim) { claim.Spec.VolumeName = "static" }, true},
+		"the claim has this volume, which the cache does not show": {func(_ *world, claim *v1.PersistentVolumeClaim) {
+			claim.Spec.VolumeName = "pvc-" + string(claim.UID)
+		}, false},
 		"the volume is there": {func(w *world, _ *v1.PersistentVolumeClaim) {
 			clear(w.claims)
 			w.static("pvc-uid-a", "/export/a")

@@ -64,12 +64,11 @@ func (s *Share) Cloned(ctx context.Context, r Record) (made Record, begun bool, 
 		if again, err := s.mayTryAgain(ctx, c); !again || err != nil {
 			return Record{}, true, s.fail(cloneOf(r), errors.Join(c.err, err))
 		}
-		s.forgetClone(r.Volume, c)
 		return Record{}, false, nil
 	}
 	made, err = do(ctx, s, cloneOf(r), keysOf(r.Volume, r.Directory), func(t *tree) (Record, error) { return finish(t, c.record) })
-	if err == nil {
-		s.forgetClone(r.Volume, c)
+	if err == nil || errors.Is(err, errCopyGone) || errors.Is(err, errRecordChanged) {
+		s.forgetClone(r.Volume, c) // it is to be begun anew if it is of no use
 	}
 	return made, true, err
 }
@@ -117,6 +116,10 @@ func (s *Share) reserve(t *tree, r Record) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
+	// Where it goes should it fill the share, which has no room for a folder then.
+	if err := t.MkdirAll(discardedFolder, 0o700); err != nil {
+		return Record{}, err
+	}
 	return r, t.into(copyOf(r), func() error { return t.Mkdir(copyOf(r), 0o700) })
 }
 
@@ -147,20 +150,9 @@ func finishEarlier(t *tree, r Record) (Record, error) {
 // finish makes a copy that is whole the directory. The record says so before: a
 // directory that is there without it is none of ours.
 func finish(t *tree, r Record) (Record, error) {
-	owner, err := readRecord(t, r.Directory)
+	owner, err := markWhole(t, r)
 	if err != nil {
 		return Record{}, err
-	}
-	if owner.State != Active || !owner.names(r.Volume, r.Cluster) || owner.Copy != r.Copy {
-		return Record{}, fmt.Errorf("record of %q changed meanwhile: %w", r.Directory, ErrBusy)
-	}
-	if !owner.Whole {
-		whole := owner
-		whole.Whole, whole.Changed = true, now()
-		if err := changeRecord(t, owner, whole); err != nil {
-			return Record{}, err
-		}
-		owner = whole
 	}
 	if err := makeAbove(t, r.Directory); err != nil {
 		return Record{}, err
@@ -175,7 +167,7 @@ func finish(t *tree, r Record) (Record, error) {
 	}
 	// An NFS server may have done it all the same.
 	left, problem := t.exists(copyOf(r))
-	there, other := lookAt(t, r.Directory)
+	there, other := lookAtServer(t, r.Directory)
 	switch {
 	case problem != nil || other != nil:
 		return Record{}, errors.Join(err, problem, other)
@@ -187,6 +179,27 @@ func finish(t *tree, r Record) (Record, error) {
 		return Record{}, fmt.Errorf("%w: %q", ErrExists, r.Directory)
 	}
 	return Record{}, err
+}
+
+// errRecordChanged: the record is not that of the copy any more.
+var errRecordChanged = fmt.Errorf("its record changed meanwhile: %w", ErrBusy)
+
+// markWhole says in the record of a copy that it is whole, if that is not said
+// yet, and returns the record.
+func markWhole(t *tree, r Record) (Record, error) {
+	owner, err := readRecord(t, r.Directory)
+	if err != nil {
+		return Record{}, err
+	}
+	if owner.State != Active || !owner.names(r.Volume, r.Cluster) || owner.Copy != r.Copy {
+		return Record{}, fmt.Errorf("%q: %w", r.Directory, errRecordChanged)
+	}
+	if owner.Whole {
+		return owner, nil
+	}
+	whole := owner
+	whole.Whole, whole.Changed = true, now()
+	return whole, changeRecord(t, owner, whole)
 }
 
 // isUnfinished says whether the directory of a record was to become a copy and

@@ -43,6 +43,7 @@ type copying struct {
 	links      links
 	offload    atomic.Bool // the server may be asked to copy by itself
 	attributes bool        // the source has extended attributes
+	folds      bool        // two names of the source may be one name on the share of the copy
 
 	mu      sync.Mutex
 	stopped error    // why nothing more is tried
@@ -53,9 +54,10 @@ type copying struct {
 // run copies everything. The error is the first one, with the path that it is
 // about; what is there then is no copy.
 func (c *copying) run() error {
+	defer c.links.end()
 	c.crew = newCrew()
 	c.buffers = make(chan []byte, crewSize)
-	c.links.at = map[inode]*link{}
+	c.links.at = map[file]*link{}
 	c.offload.Store(!c.foreign)
 	var info unix.Stat_t
 	err := c.read(func() error {
@@ -63,6 +65,9 @@ func (c *copying) run() error {
 		c.attributes = !errors.Is(err, unix.ENOTSUP)
 		return unix.Fstat(int(c.from.top.Fd()), &info)
 	})
+	if err == nil && c.foreign {
+		err = c.write(func() (err error) { c.folds, err = foldsNames(int(c.to.top.Fd())); return err })
+	}
 	if err != nil {
 		return err
 	}
@@ -237,7 +242,7 @@ func (c *copying) look(from, to *os.File, n, name string, depth int) error {
 		err = c.special(to, n, &info)
 	}
 	if errors.Is(err, unix.EEXIST) {
-		return nil // a folder that changes may tell a name twice
+		return c.taken(err)
 	}
 	if err == nil {
 		c.files.Add(1)
@@ -245,10 +250,23 @@ func (c *copying) look(from, to *os.File, n, name string, depth int) error {
 	return err
 }
 
+// taken judges an error of a step that makes a name: one that is there already is
+// no error, for a folder that changes may tell a name twice, and a server that was
+// started anew may have made it when it was asked for the first time. So whoever
+// makes something that is not whole at once goes on from what is there.
+func (c *copying) taken(err error) error {
+	switch {
+	case !errors.Is(err, unix.EEXIST):
+		return err
+	case c.folds:
+		return fmt.Errorf("another name in its folder is the same to the server of the clone, which does not tell large from small letters, or writes accents in one way: %w", ErrUncopied)
+	}
+	return nil
+}
+
 // folder makes a folder and fills it, or lets it wait.
 func (c *copying) folder(from, to *os.File, n, name string, depth int) error {
-	err := c.write(func() error { return unix.Mkdirat(int(to.Fd()), n, 0o700) })
-	if err != nil {
+	if err := c.taken(c.write(func() error { return unix.Mkdirat(int(to.Fd()), n, 0o700) })); err != nil {
 		return err
 	}
 	if depth >= copyLevels && c.postpone(name) {
@@ -258,7 +276,7 @@ func (c *copying) folder(from, to *os.File, n, name string, depth int) error {
 		return fmt.Errorf("more than %d folders inside each other, and too many of them", copyDeepest)
 	}
 	var source, made *os.File
-	err = c.read(func() (err error) { source, err = openFolder(from, n); return err })
+	err := c.read(func() (err error) { source, err = openFolder(from, n); return err })
 	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOENT) {
 		// It is none any more. What was made for it is as empty as it was.
 		return errors.Join(errSwapped, c.write(func() error { return unix.Unlinkat(int(to.Fd()), n, unix.AT_REMOVEDIR) }))
@@ -279,7 +297,14 @@ func (c *copying) deep(name string) error {
 	var source, made *os.File
 	err := c.read(func() (err error) { source, err = c.from.open(name, unix.O_RDONLY|unix.O_DIRECTORY, 0); return err })
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
-		return nil // removed since then: what was made for it is empty
+		// Removed since then, or moved. What was made for it goes, unless it was told
+		// twice, and filled before.
+		return c.write(func() error {
+			if err := c.to.rmdir(name); !notEmpty(err) && !errors.Is(err, unix.ENOENT) {
+				return err
+			}
+			return nil
+		})
 	}
 	if err != nil {
 		return err

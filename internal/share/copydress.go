@@ -96,7 +96,7 @@ func (c *copying) symlink(to folder, n string, stands int, info *unix.Stat_t) er
 		return err
 	}
 	return c.write(func() error {
-		if err := unix.Symlinkat(string(target[:length]), int(to.Fd()), n); err != nil {
+		if err := c.taken(unix.Symlinkat(string(target[:length]), int(to.Fd()), n)); err != nil {
 			return err
 		}
 		return dressName(int(to.Fd()), n, info)
@@ -116,23 +116,23 @@ func (c *copying) special(to folder, n string, info *unix.Stat_t) error {
 		return fmt.Errorf("it is %s, which is not copied to another share: %w", what, ErrUncopied)
 	}
 	return c.write(func() error {
-		err := unix.Mknodat(int(to.Fd()), n, info.Mode&(unix.S_IFMT|0o777), int(info.Rdev))
-		if err != nil && !errors.Is(err, unix.EEXIST) {
+		if err := c.taken(unix.Mknodat(int(to.Fd()), n, info.Mode&(unix.S_IFMT|0o777), int(info.Rdev))); err != nil {
 			return fmt.Errorf("it is %s, which cannot be made: %w: %w", what, ErrUncopied, err)
 		}
-		if err == nil {
-			err = dressName(int(to.Fd()), n, info)
-		}
-		return err
+		return dressName(int(to.Fd()), n, info)
 	})
 }
 
 // dressName is dressFile for what cannot be opened, by its name in a folder that
-// nobody else knows.
+// nobody else knows. What is of another kind stays as it is: the source told the
+// name twice, and something else came into its place in between.
 func dressName(folder int, n string, info *unix.Stat_t) error {
 	var made unix.Stat_t
 	if err := unix.Fstatat(folder, n, &made, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return err
+	}
+	if (made.Mode^info.Mode)&unix.S_IFMT != 0 {
+		return nil
 	}
 	if made.Uid != info.Uid || made.Gid != info.Gid {
 		if err := unix.Fchownat(folder, n, int(info.Uid), int(info.Gid), unix.AT_SYMLINK_NOFOLLOW); err != nil {
@@ -171,16 +171,23 @@ type attribute struct {
 	value []byte
 }
 
+// mostAttributes bounds the bytes of a file's attributes that are copied.
+const mostAttributes = 1 << 20
+
 // attributes are those of a file that are its user's: the others are what the
 // server's own file system keeps there.
 func attributes(file int) (all []attribute, err error) {
 	names, err := grown(func(to []byte) (int, error) { return unix.Flistxattr(file, to) })
-	if errors.Is(err, unix.ENOTSUP) || len(names) == 0 {
+	if errors.Is(err, unix.ENOTSUP) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("list the extended attributes: %w", err)
 	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	bytes := 0
 	for name := range strings.SplitSeq(strings.TrimSuffix(string(names), "\x00"), "\x00") {
 		if !strings.HasPrefix(name, "user.") && !strings.HasPrefix(name, "system.posix_acl_") {
 			continue
@@ -191,6 +198,9 @@ func attributes(file int) (all []attribute, err error) {
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read the attribute %s: %w", name, err)
+		}
+		if bytes += len(name) + len(value); bytes > mostAttributes {
+			return nil, fmt.Errorf("it has more than %d bytes of extended attributes: %w", mostAttributes, ErrUncopied)
 		}
 		all = append(all, attribute{name, value})
 	}

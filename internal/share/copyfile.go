@@ -4,46 +4,100 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
 
-// An inode tells a file from all others, whatever its names.
-type inode struct{ device, number uint64 }
+// A file is told from all others, whatever its names, by its inode and by what is
+// in it: the number of one that goes may be given to another.
+type file struct {
+	device, number uint64
+	size           int64
+	modified       int64 // ns
+}
+
+// linksAtOnce bounds how many files with several names the copies of a share
+// remember, so that no source, whatever is in it, takes all of the memory.
+const linksAtOnce = 1 << 19
 
 // links are the files of a copy that have several names, until all are found.
 type links struct {
-	mu sync.Mutex
-	at map[inode]*link
+	mu    sync.Mutex
+	at    map[file]*link
+	known *atomic.Int64 // of all copies of the share
 }
 
 // A link is a file of which one name is copied, or being copied.
 type link struct {
-	done chan struct{} // closed when name is final
+	done chan struct{} // closed when name is final, then nil
 	name string        // in the copy, "" if it was not to be had
 	left int64         // names that are still to be found
 }
 
 // find says whether a name of a file is the first one.
-func (l *links) find(of inode, names int64) (found *link, first bool) {
+func (l *links) find(of file, names int64) (found *link, first bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	found, known := l.at[of]
 	if !known {
+		if l.known.Load() >= linksAtOnce {
+			return nil, false, fmt.Errorf("there are more than %d files with several names, of which not all names are found: %w", linksAtOnce, ErrUncopied)
+		}
 		found = &link{done: make(chan struct{}), left: names}
 		l.at[of] = found
+		l.known.Add(1)
 	}
 	if found.left--; found.left == 0 {
-		delete(l.at, of)
+		l.forget(of)
 	}
-	return found, !known
+	return found, !known, nil
 }
 
-func (l *links) drop(of inode) {
+func (l *links) forget(of file) {
+	if _, known := l.at[of]; known {
+		delete(l.at, of)
+		l.known.Add(-1)
+	}
+}
+
+// settle tells those who wait for the first name of a file that it is there, or
+// that it was not to be had.
+func (l *links) settle(of file, found *link, name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.at, of)
+	if found.name = name; name == "" {
+		l.forget(of)
+	}
+	close(found.done)
+	found.done = nil
+}
+
+// named waits for the name of a file that somebody else copies.
+func (l *links) named(ctx context.Context, found *link) (string, error) {
+	l.mu.Lock()
+	done := found.done
+	l.mu.Unlock()
+	if done != nil {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return found.name, nil
+}
+
+// end forgets all files.
+func (l *links) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.known.Add(-int64(len(l.at)))
+	clear(l.at)
 }
 
 // file copies a file, or gives its copy one more name.
@@ -51,29 +105,29 @@ func (c *copying) file(to folder, n, name string, stands int, info *unix.Stat_t)
 	if info.Nlink < 2 {
 		return c.content(to, n, stands)
 	}
-	of := inode{info.Dev, info.Ino}
+	of := file{info.Dev, info.Ino, info.Size, info.Mtim.Nano()}
 	for {
-		known, first := c.links.find(of, int64(info.Nlink))
-		if first {
-			err := c.content(to, n, stands)
-			if err == nil {
-				known.name = name
-			} else {
-				c.links.drop(of)
-			}
-			close(known.done)
+		known, first, err := c.links.find(of, int64(info.Nlink))
+		if err != nil {
 			return err
 		}
-		select {
-		case <-known.done:
-		case <-c.ctx.Done():
-			return context.Cause(c.ctx)
+		if first {
+			err := c.content(to, n, stands)
+			if err != nil {
+				name = ""
+			}
+			c.links.settle(of, known, name)
+			return err
 		}
-		if known.name == "" {
+		copied, err := c.links.named(c.ctx, known)
+		if err != nil {
+			return err
+		}
+		if copied == "" {
 			continue // and perhaps this name is the first one now
 		}
 		return c.write(func() error {
-			return c.to.in("link", known.name, func(above int, base string) error {
+			return c.to.in("link", copied, func(above int, base string) error {
 				return unix.Linkat(above, base, int(to.Fd()), n, 0)
 			})
 		})
@@ -113,8 +167,16 @@ func (c *copying) content(to folder, n string, stands int) (err error) {
 	}
 	made := -1
 	defer func() {
-		if made >= 0 {
-			err = errors.Join(err, unix.Close(made)) // where NFS tells that it could not be written
+		if made < 0 {
+			return
+		}
+		err = errors.Join(err, unix.Close(made)) // where NFS tells that it could not be written
+		if err == nil || c.ctx.Err() != nil {
+			return
+		}
+		// Who tries again must not find a part and take it for the whole.
+		if left := c.write(func() error { return unix.Unlinkat(int(to.Fd()), n, 0) }); left != nil {
+			err = fmt.Errorf("%s; and what was copied of it stays: %w", err.Error(), left)
 		}
 	}()
 	begin := func() (err error) {
@@ -209,6 +271,9 @@ func extent(file int, at, size int64) (start, end int64, err error) {
 		return 0, 0, err
 	}
 	end, err = unix.Seek(file, start, unix.SEEK_HOLE)
+	if errors.Is(err, unix.ENXIO) {
+		end, err = size, nil // it was cut meanwhile: what is read tells where
+	}
 	return min(start, size), min(end, size), err
 }
 
@@ -217,11 +282,18 @@ func extent(file int, at, size int64) (start, end int64, err error) {
 func (c *copying) stretch(source, made int, at, end int64, holes bool, buffer []byte) (int64, error) {
 	for !holes && end-at >= offloadedFrom && c.offload.Load() {
 		var n int
+		var told error
 		from, to := at, at
-		err := c.write(func() (err error) {
-			n, err = unix.CopyFileRange(source, &from, made, &to, int(min(end-at, copyAtOnce)), 0)
-			return err
+		err := c.write(func() error {
+			n, told = unix.CopyFileRange(source, &from, made, &to, int(min(end-at, copyAtOnce)), 0)
+			return told
 		})
+		if errors.Is(told, unix.ESTALE) {
+			// Of which of the two, only asking tells.
+			if err := c.read(func() error { return ask(source) }); err != nil {
+				return at, err
+			}
+		}
 		if cannotOffload(err) {
 			c.offload.Store(false)
 			break

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -50,7 +51,7 @@ type Share struct {
 	stop    context.Context // ends background work
 	cancel  context.CancelCauseFunc
 	bins    chan struct{} // places of background removals
-	copiers chan struct{} // places of copies that are made in the background
+	linked  atomic.Int64  // files that copies remember by several names
 	steps   chan struct{} // places of the steps of both
 
 	mu       sync.Mutex
@@ -61,15 +62,16 @@ type Share struct {
 	fault    error     // what the last operation said about the share, nil if it was well
 	since    time.Time // when fault came or went
 	space    Space
-	waiting  int                 // calls of Remove that wait for the trash
-	stuck    int                 // of them, those that were there when the share fell silent
-	heard    time.Time           // when an operation came back last, or began when none was inside
-	silent   bool                // an operation has outlived its deadline, and none has come back since
-	keys     map[string]struct{} // volumes and directories that operations hold
-	changed  chan struct{}       // closed when an operation has come back
-	removals map[string]*removal // by volume
-	clones   map[string]*cloning // by volume
-	held     map[string]int      // directories that are being copied, how often
+	waiting  int                      // calls of Remove that wait for the trash
+	stuck    int                      // of them, those that were there when the share fell silent
+	heard    time.Time                // when an operation came back last, or began when none was inside
+	silent   bool                     // an operation has outlived its deadline, and none has come back since
+	keys     map[string]struct{}      // volumes and directories that operations hold
+	changed  chan struct{}            // closed when an operation has come back
+	removals map[string]*removal      // by volume
+	clones   map[string]*cloning      // by volume
+	held     map[string]int           // directories that are being copied, how often
+	copiers  map[*Share]chan struct{} // places of copies that are made in the background, by the source's share
 }
 
 // New prepares a share. It does not touch the mount; [Share.Check] does.
@@ -90,7 +92,7 @@ func New(location Location, options Options) *Share {
 		changed:  make(chan struct{}),
 		since:    time.Now(),
 		removals: map[string]*removal{},
-		copiers:  make(chan struct{}, clonesAtOnce),
+		copiers:  map[*Share]chan struct{}{},
 		clones:   map[string]*cloning{},
 		held:     map[string]int{},
 	}
