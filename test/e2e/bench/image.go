@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 )
@@ -25,10 +24,6 @@ const (
 
 // loadImage makes the image and imports it into the nodes of the test cluster.
 func (b *bench) loadImage(ctx context.Context) error {
-	control := strings.Fields(os.Getenv("CLUSTER_CONTROL"))
-	if len(control) == 0 {
-		return errors.New("CLUSTER_CONTROL is not set: only the test cluster's nodes can be given an image")
-	}
 	bare, err := barePath()
 	if err != nil {
 		return err
@@ -37,9 +32,8 @@ func (b *bench) loadImage(ctx context.Context) error {
 	if err := writeImage(archive, map[string]string{imageBare: bare, imageProvisioner: b.options.provisioner}); err != nil {
 		return fmt.Errorf("make the image for the node: %w", err)
 	}
-	load := exec.CommandContext(ctx, control[0], append(control[1:], "load", archive)...)
-	if out, err := load.CombinedOutput(); err != nil {
-		return fmt.Errorf("load the image into the nodes: %w: %s", err, bytes.TrimSpace(out))
+	if err := control(ctx, "load", archive); err != nil {
+		return fmt.Errorf("load the image into the nodes: %w", err)
 	}
 	return os.Remove(archive)
 }

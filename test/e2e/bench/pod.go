@@ -140,8 +140,21 @@ func (b *bench) removePod(ctx context.Context, name string) error {
 
 // runPod runs a program to its end.
 func (b *bench) runPod(ctx context.Context, name string, command []string) error {
+	_, err := b.askPod(ctx, name, command)
+	return err
+}
+
+// askPod runs a program to its end and returns what that has said last.
+func (b *bench) askPod(ctx context.Context, name string, command []string) (word string, err error) {
 	if err := b.startPod(ctx, name, command, nil); err != nil {
-		return err
+		return "", err
 	}
-	return errors.Join(b.awaitPod(ctx, name), b.removePod(ctx, name))
+	err = b.awaitPod(ctx, name)
+	if err == nil {
+		var ended *v1.Pod
+		if ended, err = b.client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{}); err == nil {
+			word = lastWords(ended)
+		}
+	}
+	return word, errors.Join(err, b.removePod(ctx, name))
 }

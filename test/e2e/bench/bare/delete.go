@@ -18,13 +18,16 @@ import (
 	"github.com/nfs-provisioner/nfs-provisioner/test/e2e/bench/loops"
 )
 
-// A fileWork is which part of a deletion, or of the preparation, a loop does.
+// A fileWork is which part of a deletion, of the preparation, or of a copy, a loop does.
 type fileWork struct {
 	unlink bool
 	moved  bool
 	only   bool
 	make   []string
+	fill   int
 	remove string
+	from   string
+	to     string
 }
 
 // trash is where a loop moves directories to.

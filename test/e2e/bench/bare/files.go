@@ -8,12 +8,17 @@ import (
 	"path/filepath"
 )
 
-// files makes or removes folders for the benchmark where it cannot do so
+// files makes, fills or removes folders for the benchmark where it cannot do so
 // itself: on an export, in a pod.
 func files(_ context.Context, o options) error {
 	for _, folder := range o.make {
 		path := filepath.Join(o.directory, folder)
 		if err := errors.Join(os.MkdirAll(path, 0o777), os.Chmod(path, 0o777)); err != nil {
+			return err
+		}
+	}
+	if o.fill > 0 {
+		if err := fillFolders(o.directory, o.fill, o.workers); err != nil {
 			return err
 		}
 	}
@@ -23,5 +28,5 @@ func files(_ context.Context, o options) error {
 	if !filepath.IsLocal(o.remove) {
 		return fmt.Errorf("--remove %q is not inside", o.remove)
 	}
-	return os.RemoveAll(filepath.Join(o.directory, o.remove))
+	return removeFolders(filepath.Join(o.directory, o.remove), o.workers)
 }

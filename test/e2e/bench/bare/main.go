@@ -23,6 +23,7 @@ import (
 // all are the loops, by the first argument.
 var all = map[string]func(context.Context, options) error{
 	"create": create, "list": list, "hold": hold, "delete": deleteReleased, "lead": lead, "files": files, "expand": expand,
+	"copy": copyFiles,
 }
 
 // options are what a loop is told.
@@ -62,6 +63,9 @@ func run(arguments []string) error {
 	set.BoolVar(&o.moved, "moved", false, "delete: the directories are in the trash already")
 	set.BoolVar(&o.only, "files-only", false, "delete: the API server has nothing to delete")
 	set.StringSliceVar(&o.make, "make", nil, "files: folders to make")
+	set.IntVar(&o.fill, "fill", 0, "files: how many files to put into the directory, in folders")
+	set.StringVar(&o.from, "from", "", "copy: the directory that is copied")
+	set.StringVar(&o.to, "to", "", "copy: the directory that is made")
 	set.StringVar(&o.remove, "remove", "", "files: a folder to remove, with all that is in it")
 	if err := set.Parse(arguments[1:]); err != nil {
 		return err

@@ -37,3 +37,6 @@ const FinalizerOfCluster = "kubernetes.io/pv-protection"
 
 // Held is what a loop says that holds all objects.
 const Held = "all objects are here"
+
+// FilesInFolder is how many files a loop puts into one folder.
+const FilesInFolder = 1000
