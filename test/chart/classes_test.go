@@ -2,6 +2,7 @@ package chart
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -20,6 +21,24 @@ func TestClassDefaults(t *testing.T) {
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("the class is\n%v\nwant\n%v", c, want)
+	}
+}
+
+// TestClassDefaultsAreThoseOfTheSchema: what the schema, and so the README, calls a default is what a class gets that
+// does not say it.
+func TestClassDefaultsAreThoseOfTheSchema(t *testing.T) {
+	written := object{"name": "nfs"}
+	for name, p := range valuesSchema(t) {
+		key, of := strings.CutPrefix(name, "storageClasses[].")
+		if without, ok := p.schema["default"]; of && ok && !strings.ContainsAny(key, ".[") {
+			written[key] = without
+		}
+	}
+	rendered := func(class object) object {
+		return render(t, release{values: []string{minimal, compact(t, object{"storageClasses": []object{class}})}}).one(t, "StorageClass")
+	}
+	if is, want := rendered(object{"name": "nfs"}), rendered(written); !reflect.DeepEqual(is, want) {
+		t.Errorf("a class that says nothing is\n%v\nand one that says all defaults\n%v", is, want)
 	}
 }
 

@@ -121,7 +121,7 @@ func TestOlderValuesAreMeantAsThere(t *testing.T) {
 		"account without a name":  {"serviceAccount: {name: }", deployment("spec", "template", "spec", "serviceAccountName"), "rel-nfs-provisioner"},
 		"account of others":       {"serviceAccount: {create: false, name: mine}", deployment("spec", "template", "spec", "serviceAccountName"), "mine"},
 		"priority":                {"priorityClassName: high", deployment("spec", "template", "spec", "priorityClassName"), "high"},
-		"node selector":           {"nodeSelector: {a: b}", deployment("spec", "template", "spec", "nodeSelector"), map[string]any{"a": "b"}},
+		"node selector":           {"nodeSelector: {a: b}", deployment("spec", "template", "spec", "nodeSelector"), map[string]any{"a": "b", "kubernetes.io/os": "linux"}},
 		"tolerations":             {"tolerations: [{operator: Exists}]", deployment("spec", "template", "spec", "tolerations"), []any{map[string]any{"operator": "Exists"}}},
 		"annotations of pods":     {"podAnnotations: {a: b}", deployment("spec", "template", "metadata", "annotations", "a"), "b"},
 		"labels":                  {"labels: {a: b}", class("metadata", "labels", "a"), "b"},

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -214,10 +215,11 @@ func coveredBy(known map[string]bool, name string) bool {
 	}
 }
 
-// leaves are the names of all values of values.yaml.
+// leaves are the names of all values of values.yaml. What is named by keys of somebody else's is one value.
 func leaves(above string, tree map[string]any) (names []string) {
+	others := func(key string) bool { return strings.Contains(key, "/") }
 	for key, v := range tree {
-		if parts, _ := v.(map[string]any); len(parts) > 0 {
+		if parts, _ := v.(map[string]any); len(parts) > 0 && !slices.ContainsFunc(slices.Collect(maps.Keys(parts)), others) {
 			names = append(names, leaves(above+key+".", parts)...)
 		} else {
 			names = append(names, above+key)
