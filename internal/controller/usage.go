@@ -60,10 +60,14 @@ func (r *runner) newMeter() *usage.Meter {
 	return usage.New(usage.Config{
 		Client:  r.main,
 		Volumes: r.ownVolumes,
-		Locate:  r.gate.Locate,
-		Events:  r.recorder,
-		Looked:  func(share string, files int) { r.metrics.usage.looked.WithLabelValues(share).Add(float64(files)) },
-		Show:    r.metrics.usage.show,
+		Volume: func(name string) *v1.PersistentVolume {
+			volume, _ := r.ownVolume(name)
+			return volume
+		},
+		Locate: r.gate.Locate,
+		Events: r.recorder,
+		Looked: func(share string, files int) { r.metrics.usage.looked.WithLabelValues(share).Add(float64(files)) },
+		Show:   r.metrics.usage.show,
 	})
 }
 

@@ -106,7 +106,7 @@ func (s *Share) tryEnter(keys []string) (wait <-chan struct{}, err error) {
 	case s.closed:
 		return nil, fmt.Errorf("%w: it was closed", ErrBusy)
 	case s.silent && (s.inside > s.stuck || full):
-		return nil, fmt.Errorf("%w: what was asked of it before has not come back", ErrTimeout)
+		return nil, errSilent
 	case full && s.stalled():
 		return nil, fmt.Errorf("%w: nothing has come back for %v", ErrBusy, stalledAfter)
 	case full:
@@ -165,6 +165,19 @@ func (s *Share) suspect(fault error) {
 		s.silent, s.stuck = true, s.inside
 		s.setFault(fault)
 	}
+}
+
+// errSilent: an operation has outlived its deadline, and none has come back since.
+var errSilent = fmt.Errorf("%w: what was asked of it before has not come back", ErrTimeout)
+
+// silence fails while the share is silent.
+func (s *Share) silence() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.silent {
+		return errSilent
+	}
+	return nil
 }
 
 // errClosed tells background work that the share was closed.

@@ -60,7 +60,8 @@ func (s *Share) Measure(ctx context.Context, d Directory, looked func(files int)
 	return now.used, nil
 }
 
-// rest waits for a while, and until nobody else is on the share.
+// rest waits for a while, and until nobody else is on the share. A share that is
+// silent is not waited for: others are to be measured.
 func (s *Share) rest(ctx context.Context, d time.Duration) error {
 	for {
 		select {
@@ -72,6 +73,9 @@ func (s *Share) rest(ctx context.Context, d time.Duration) error {
 		}
 		if !s.busy() {
 			return nil
+		}
+		if err := s.silence(); err != nil {
+			return s.fail("measure", err)
 		}
 		d = restWhileBusy
 	}

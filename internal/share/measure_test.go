@@ -121,6 +121,31 @@ func TestMeasureMakesWayForOthers(t *testing.T) {
 	})
 }
 
+func TestMeasureDoesNotWaitForAShareThatHangs(t *testing.T) {
+	mount := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newShare(t, mount)
+		write(t, s, "db/a/file", "data")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		began := time.Now()
+		var release func()
+		_, err := s.Measure(ctx, directory(t, "db"), func(int) {
+			if release == nil {
+				_, release = hang(t, s, "pv-1")
+			}
+		})
+		expectError(t, err, ErrTimeout)
+		if took := time.Since(began); took > s.options.Timeout+restWhileBusy {
+			t.Errorf("it waited for %v", took)
+		}
+		release()
+		if _, err := s.Measure(ctx, directory(t, "db"), func(int) {}); err != nil {
+			t.Errorf("when the share answers: %v", err)
+		}
+	})
+}
+
 func TestSumsOfWhatFilesSayDoNotWrap(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(name, []byte("data"), 0o600); err != nil {

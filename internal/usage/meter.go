@@ -21,6 +21,8 @@ type Config struct {
 	Client kubernetes.Interface
 	// Volumes lists the volumes of ours from a cache.
 	Volumes func() []*v1.PersistentVolume
+	// Volume finds one of them by its name, nil if there is none any more.
+	Volume func(name string) *v1.PersistentVolume
 	// Locate says where one is.
 	Locate func(*v1.PersistentVolume) (*share.Share, share.Volume, error)
 	// Events tell the owners of claims.
@@ -131,10 +133,12 @@ func (m *Meter) measure(ctx context.Context, t task) error {
 	if used.Closed > 0 {
 		klog.FromContext(ctx).Info("Some folders of a volume may not be read, and count for nothing", "volume", t.volume.Name, "folders", used.Closed)
 	}
-	if err := m.tell(ctx, t.volume, used.Bytes); err != nil {
-		return err
+	// It may have grown, or gone, while it was measured.
+	volume := m.Volume(t.volume.Name)
+	if volume == nil || volume.UID != t.volume.UID {
+		return nil
 	}
-	return m.write(ctx, t.volume, used.Bytes, time.Now())
+	return m.note(ctx, volume, used.Bytes, time.Now())
 }
 
 // show adds up what is known by now, but not too often.

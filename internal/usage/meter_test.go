@@ -2,6 +2,7 @@ package usage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,8 +19,10 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/fake"
+	clientgotesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
 
@@ -44,7 +48,10 @@ type world struct {
 	mu    sync.Mutex
 	files map[string]int // that were looked at, by share
 	known map[string]Known
-	until int // so many files are looked at before a meter is ended; 0 for no end
+	until int    // so many files are looked at before a meter is ended; 0 for no end
+	while func() // once, when the next files have been looked at
+
+	hangs atomic.Pointer[chan struct{}] // what changes the first share hangs until this is closed
 }
 
 func play(t *testing.T, test func(*world)) {
@@ -56,7 +63,11 @@ func play(t *testing.T, test func(*world)) {
 			{Name: "first", Server: "nas", Path: "/first", UsageInterval: interval}, {Name: "second", Server: "nas", Path: "/second"},
 		} {
 			l.Mount = mounts[i]
-			w.shares = append(w.shares, share.New(l, share.Options{Timeout: 30 * time.Second, Places: 4}))
+			o := share.Options{Timeout: 30 * time.Second, Places: 4}
+			if i == 0 {
+				o.Fence = w.fence
+			}
+			w.shares = append(w.shares, share.New(l, o))
 		}
 		test(w)
 		for _, s := range w.shares {
@@ -65,6 +76,13 @@ func play(t *testing.T, test func(*world)) {
 			}
 		}
 	})
+}
+
+func (w *world) fence() error {
+	if answer := w.hangs.Load(); answer != nil {
+		<-*answer
+	}
+	return nil
 }
 
 // bound makes a volume pv-<name> of 1Mi, its claim default/<name> and its
@@ -107,6 +125,24 @@ func (w *world) fill(on int, name string, files int) {
 	}
 }
 
+// large makes a volume hold 2Mi.
+func (w *world) large(name string) {
+	w.Helper()
+	if err := os.WriteFile(filepath.Join(w.shares[0].Mount, name, "large"), make([]byte, 2<<20), 0o600); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// grow gives a volume another size.
+func (w *world) grow(name, size string) {
+	w.Helper()
+	v := w.volume(name)
+	v.Spec.Capacity[v1.ResourceStorage] = resource.MustParse(size)
+	if _, err := w.client.CoreV1().PersistentVolumes().Update(w.Context(), v, metav1.UpdateOptions{}); err != nil {
+		w.Error(err)
+	}
+}
+
 // start starts a meter, and returns what ends it.
 func (w *world) start() (stop func()) {
 	ctx, cancel := context.WithCancel(w.Context())
@@ -122,6 +158,13 @@ func (w *world) start() (stop func()) {
 			}
 			return all
 		},
+		Volume: func(name string) *v1.PersistentVolume {
+			v, err := w.client.CoreV1().PersistentVolumes().Get(w.Context(), name, metav1.GetOptions{})
+			if err != nil {
+				return nil
+			}
+			return v
+		},
 		Locate: func(v *v1.PersistentVolume) (*share.Share, share.Volume, error) {
 			for _, s := range w.shares {
 				if below, ok := s.Contains(v.Spec.NFS.Server, v.Spec.NFS.Path); ok {
@@ -134,9 +177,14 @@ func (w *world) start() (stop func()) {
 		Events: w.events,
 		Looked: func(share string, files int) {
 			w.mu.Lock()
-			defer w.mu.Unlock()
 			if w.files[share] += files; w.files[share] == w.until {
 				cancel()
+			}
+			while := w.while
+			w.while = nil
+			w.mu.Unlock()
+			if while != nil {
+				while()
 			}
 		},
 		Show: func(known map[string]Known) {
@@ -233,9 +281,7 @@ func TestWhatVolumesHoldIsWrittenOnThemOnceAnInterval(t *testing.T) {
 func TestAClaimIsToldThatItsVolumeHoldsTooMuchAndWhenItDoesNotAnyMore(t *testing.T) {
 	play(t, func(w *world) {
 		w.bound(0, "data", 0)
-		if err := os.WriteFile(filepath.Join(w.shares[0].Mount, "data/large"), make([]byte, 2<<20), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		w.large("data")
 		defer w.start()()
 		for range 2 {
 			time.Sleep(interval + time.Hour)
@@ -253,6 +299,95 @@ func TestAClaimIsToldThatItsVolumeHoldsTooMuchAndWhenItDoesNotAnyMore(t *testing
 		time.Sleep(interval + time.Hour)
 		if got := w.conditions("data"); !slices.Equal(got, []string{"example.org/Checked=True"}) || w.gold().Over != 0 {
 			t.Errorf("%q, %+v", got, w.gold())
+		}
+	})
+}
+
+const (
+	foreign      = "example.org/Checked=True"
+	overCapacity = "nfs-provisioner/OverCapacity=True"
+)
+
+func TestTheConditionGoesWhenTheClaimHasGrown(t *testing.T) {
+	play(t, func(w *world) {
+		w.bound(0, "data", 0)
+		w.large("data")
+		defer w.start()()
+		time.Sleep(time.Hour)
+		if got := w.conditions("data"); !slices.Equal(got, []string{foreign, overCapacity}) {
+			t.Fatalf("%q", got)
+		}
+		if w.volume("data").Annotations[AnnotationOver] == "" {
+			t.Error("the volume does not say that its claim was told")
+		}
+		w.grow("data", "10Mi")
+		time.Sleep(interval)
+		if got := w.conditions("data"); !slices.Equal(got, []string{foreign}) || w.gold().Over != 0 {
+			t.Errorf("when it has grown: %q, %+v", got, w.gold())
+		}
+		if said, is := w.volume("data").Annotations[AnnotationOver]; is {
+			t.Errorf("the volume says %q", said)
+		}
+	})
+}
+
+func TestThatAClaimIsWellIsToldLaterIfItCannotBeToldNow(t *testing.T) {
+	play(t, func(w *world) {
+		w.bound(0, "data", 0)
+		w.large("data")
+		var ill atomic.Bool
+		w.client.PrependReactor("patch", "persistentvolumeclaims", func(clientgotesting.Action) (bool, runtime.Object, error) {
+			return ill.Load(), nil, errors.New("the API server is ill")
+		})
+		defer w.start()()
+		time.Sleep(time.Hour)
+		ill.Store(true)
+		w.fill(0, "data", 1)
+		time.Sleep(interval)
+		if got := w.conditions("data"); !slices.Contains(got, overCapacity) {
+			t.Fatalf("%q", got)
+		}
+		ill.Store(false)
+		time.Sleep(interval)
+		if got := w.conditions("data"); !slices.Equal(got, []string{foreign}) {
+			t.Errorf("%q", got)
+		}
+	})
+}
+
+func TestAVolumeThatGrowsWhileItIsMeasuredIsJudgedByWhatItHasThen(t *testing.T) {
+	play(t, func(w *world) {
+		w.bound(0, "data", 0)
+		w.large("data")
+		w.while = func() { w.grow("data", "10Mi") }
+		defer w.start()()
+		time.Sleep(time.Hour)
+		if held, _, ok := read(w.volume("data")); !ok || held < 2<<20 {
+			t.Errorf("%d bytes, %v", held, ok)
+		}
+		if got := w.conditions("data"); !slices.Equal(got, []string{foreign}) || len(w.events.Events) > 0 {
+			t.Errorf("%q, and %d events", got, len(w.events.Events))
+		}
+	})
+}
+
+func TestAVolumeThatIsMadeAgainWhileItIsMeasuredIsLeftAlone(t *testing.T) {
+	play(t, func(w *world) {
+		w.bound(0, "data", 1)
+		w.while = func() {
+			again := w.volume("data")
+			again.UID = "another"
+			again.Status.Phase = v1.VolumeAvailable
+			volumes := w.client.CoreV1().PersistentVolumes()
+			err := volumes.Delete(t.Context(), again.Name, metav1.DeleteOptions{})
+			if _, problem := volumes.Create(t.Context(), again, metav1.CreateOptions{}); err != nil || problem != nil {
+				t.Errorf("%v, %v", err, problem)
+			}
+		}
+		defer w.start()()
+		time.Sleep(time.Hour)
+		if n := w.patched(); n != 0 || w.looked("first") != 1 {
+			t.Errorf("%d patches after %d files", n, w.looked("first"))
 		}
 	})
 }
@@ -311,6 +446,36 @@ func TestWhatCannotBeMeasuredHoldsUpNothing(t *testing.T) {
 		time.Sleep(interval)
 		if _, _, ok := read(w.volume("a-gone")); !ok {
 			t.Error("it was not tried again")
+		}
+	})
+}
+
+func TestAShareThatHangsHoldsUpNoOther(t *testing.T) {
+	play(t, func(w *world) {
+		w.bound(0, "a-first", 1)
+		w.bound(1, "b-second", 1)
+		w.shares[1].UsageInterval = interval
+		answer := make(chan struct{})
+		w.while = func() {
+			w.hangs.Store(&answer)
+			d, err := share.ParseDirectory("new")
+			if err != nil {
+				t.Error(err)
+			}
+			go func() {
+				_, _ = w.shares[0].Make(context.Background(), share.Record{Cluster: "cluster-1", Volume: "pv-new", Directory: d}, share.MakeOptions{Mode: 0o777})
+			}()
+			time.Sleep(time.Millisecond) // until it hangs
+		}
+		defer w.start()()
+		time.Sleep(time.Hour)
+		if _, _, ok := read(w.volume("b-second")); !ok {
+			t.Error("a volume of the other share was not measured")
+		}
+		close(answer)
+		time.Sleep(interval)
+		if _, _, ok := read(w.volume("a-first")); !ok {
+			t.Error("the volume was not measured when its share answered")
 		}
 	})
 }

@@ -20,6 +20,9 @@ import (
 const (
 	AnnotationBytes = "nfs-provisioner/used-bytes"
 	AnnotationTime  = "nfs-provisioner/used-bytes-time"
+	// AnnotationOver is there while the volume's claim has the condition, or may
+	// have it.
+	AnnotationOver = "nfs-provisioner/over-capacity"
 )
 
 // OverCapacity is the condition of a claim whose volume held more than the claim
@@ -43,14 +46,34 @@ func over(volume *v1.PersistentVolume, used int64) bool {
 	return has.Cmp(*resource.NewQuantity(used, resource.BinarySI)) < 0
 }
 
+// note writes on a volume what it holds, and tells its claim if that is too much.
+// Of a claim that is and was well nothing is read: the volume says so, from before
+// the claim is told until after that is taken back.
+func (m *Meter) note(ctx context.Context, volume *v1.PersistentVolume, used int64, at time.Time) error {
+	_, was := volume.Annotations[AnnotationOver]
+	switch is := over(volume, used); {
+	case is:
+		if err := m.write(ctx, volume, used, at, true); err != nil {
+			return err
+		}
+		return m.tell(ctx, volume, used)
+	case was:
+		if err := m.tell(ctx, volume, used); err != nil {
+			return err
+		}
+	}
+	return m.write(ctx, volume, used, at, false)
+}
+
 // write notes on a volume what it holds.
-func (m *Meter) write(ctx context.Context, volume *v1.PersistentVolume, used int64, at time.Time) error {
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"uid": volume.UID,
-		"annotations": map[string]string{
-			AnnotationBytes: strconv.FormatInt(used, 10), AnnotationTime: at.UTC().Format(time.RFC3339),
-		},
-	}})
+func (m *Meter) write(ctx context.Context, volume *v1.PersistentVolume, used int64, at time.Time, over bool) error {
+	annotations := map[string]any{
+		AnnotationBytes: strconv.FormatInt(used, 10), AnnotationTime: at.UTC().Format(time.RFC3339), AnnotationOver: nil,
+	}
+	if over {
+		annotations[AnnotationOver] = "true"
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": volume.UID, "annotations": annotations}})
 	if err != nil {
 		return err
 	}
@@ -62,12 +85,10 @@ func (m *Meter) write(ctx context.Context, volume *v1.PersistentVolume, used int
 }
 
 // tell sets the condition of a claim whose volume holds too much, and takes it
-// back when it does not any more. Of a claim that is and was well nothing is read:
-// what was is on the volume until the claim has been told.
+// back when it does not any more.
 func (m *Meter) tell(ctx context.Context, volume *v1.PersistentVolume, used int64) error {
 	ref := volume.Spec.ClaimRef
-	before, _, known := read(volume)
-	if is, was := over(volume, used), known && over(volume, before); ref == nil || !is && !was {
+	if ref == nil {
 		return nil
 	}
 	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
