@@ -162,6 +162,9 @@ func TestAReservationEndsAndLeavesNothing(t *testing.T) {
 		"shown somewhere else":   func(l *Ledger) { l.Show("new", "second", quantity(full)) },
 		"asked for less instead": func(l *Ledger) { _, _ = l.Reserve(on("new", "1", "", "1")); l.Release("new") },
 		"refused the next time":  func(l *Ledger) { _, _ = l.Reserve(on("new", "61Gi", "", "1")) },
+		"refused as uncountable": func(l *Ledger) { _, _ = l.Reserve(on("new", "8Ei", "", "1")) },
+		"larger than the share":  func(l *Ledger) { _, _ = l.Reserve(on("new", "101Gi", "1Gi", "2")) },
+		"lowered to nothing":     func(l *Ledger) { l.Lower("new", quantity("0")) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := NewLedger()
@@ -203,6 +206,30 @@ func TestAVolumeThatGrowsCountsForItsNewSizeFromTheReservationOn(t *testing.T) {
 	if _, bytes := l.Promised("first"); bytes != 10<<30 {
 		t.Errorf("%v", bytes)
 	}
+}
+
+func TestAVolumeThatIsToGrowNoFurtherKeepsTheRoomForWhatItHas(t *testing.T) {
+	l := NewLedger()
+	l.Lower("unknown", quantity("1Gi"))
+	l.Show("old", "first", quantity("40Gi"))
+	expect := func(when string, want float64) {
+		t.Helper()
+		if volumes, bytes := l.Promised("first"); volumes != 1 || bytes != want {
+			t.Errorf("%s: %d volumes promise %v, want %v", when, volumes, bytes, want)
+		}
+	}
+	for _, size := range []string{"90Gi", "80Gi"} {
+		if _, err := l.Reserve(on("old", size, "40Gi", "1")); err != nil {
+			t.Fatal(err)
+		}
+		l.Lower("old", quantity("60Gi"))
+		expect("it has more than was shown", 60<<30)
+	}
+	l.Show("old", "first", quantity("60Gi"))
+	l.Lower("old", quantity("60Gi"))
+	expect("it was shown", 60<<30)
+	l.Show("old", "first", quantity("10Gi")) // somebody has edited it
+	expect("nothing is left of what was reserved", 10<<30)
 }
 
 func TestSumsBeyond64BitsStaySums(t *testing.T) {

@@ -101,6 +101,22 @@ func (l *Ledger) release(volume string) {
 	}
 }
 
+// Lower gives back what was reserved for a volume beyond a size that it has. That
+// much stays promised if the ledger has not been shown yet that it has it.
+func (l *Ledger) Lower(volume string, size resource.Quantity) {
+	bytes := counted(size)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now, known := l.volumes[volume]
+	if !known {
+		return
+	}
+	if now.reserved = min(now.reserved, bytes); now.reserved <= now.shown {
+		now.reserved = 0
+	}
+	l.set(volume, now)
+}
+
 // Promised says how many volumes are on a share, and how many bytes are
 // promised there, reservations included.
 func (l *Ledger) Promised(share string) (volumes int, bytes float64) {

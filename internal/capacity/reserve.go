@@ -34,7 +34,8 @@ type Request struct {
 
 // Reserve takes room for a volume, until the ledger is shown that it has its
 // size, or until Release. Asked again for the same volume it takes the place of
-// what was reserved before. Nobody else gets what is reserved.
+// what was reserved before, also when it is refused. Nobody else gets what is
+// reserved.
 //
 // The error wraps ErrRefused, ErrTooLarge or ErrUnknown. What is promised
 // without a bound, and is more than the share has free, is worth a warning,
@@ -42,11 +43,13 @@ type Request struct {
 func (l *Ledger) Reserve(r Request) (warning string, err error) {
 	bytes, err := Bytes(r.Size)
 	if err != nil {
+		l.Release(r.Volume)
 		return "", fmt.Errorf("%w: %w; ask for less", ErrRefused, err)
 	}
 	known := !r.Space.At.IsZero()
 	grows := r.Now.Sign() > 0
 	if grows && known && uint64(bytes) > r.Space.Size {
+		l.Release(r.Volume)
 		return "", fmt.Errorf("%w: the volume would be larger than all of share %q: it asks for %s, and the share's size is %s; ask for less",
 			ErrRefused, r.Share, r.Size.String(), size(r.Space.Size))
 	}

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/kubernetes/scheme"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/record"
@@ -28,6 +27,7 @@ func (r *runner) newExpander() *expand.Expander {
 		Ledger:     r.promises.Ledger,
 		Events:     r.recorder,
 		Open:       r.gate.open,
+		Fence:      r.fence,
 		Ended:      r.metrics.expanded,
 		Workers:    r.threads(),
 		Timeout:    r.OperationTimeout,
@@ -49,12 +49,9 @@ func (r *runner) ownVolume(name string) (*v1.PersistentVolume, bool) {
 	return volume, true
 }
 
-// overcommitRatio is that of a class. One that is gone bounds nothing.
+// overcommitRatio is that of a class.
 func (r *runner) overcommitRatio(class string) (*capacity.Ratio, error) {
 	found, err := r.caches.class(class)
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -109,4 +110,26 @@ func TestAVolumeOfSomebodyElseIsNoneOfOursAndOneThatIsNotThereMayCome(t *testing
 			t.Errorf("%s: %v, %v", name, volume, there)
 		}
 	}
+}
+
+func TestTheRatioOfAClassThatIsGoneIsNotNone(t *testing.T) {
+	r := &runner{Config: valid(), caches: cachesOf(t)}
+	for name, parameters := range map[string]map[string]string{
+		"free": nil, "bounded": {"overcommitRatio": "1.5"}, "malformed": {"overcommitRatio": "lots"},
+	} {
+		if err := r.caches.classes.GetStore().Add(newClass(name, parameters)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ratio, err := r.overcommitRatio("free"); ratio != nil || err != nil {
+		t.Errorf("%v, %v", ratio, err)
+	}
+	if ratio, err := r.overcommitRatio("bounded"); err != nil || ratio.String() != "1.5" {
+		t.Errorf("%v, %v", ratio, err)
+	}
+	if ratio, err := r.overcommitRatio("gone"); !apierrors.IsNotFound(err) {
+		t.Errorf("%v, %v", ratio, err)
+	}
+	_, err := r.overcommitRatio("malformed")
+	expectWords(t, err, `class "malformed"`, "overcommitRatio", `"lots"`)
 }

@@ -25,8 +25,8 @@ func newPromises(shares []share.Location) *promises {
 	return &promises{Ledger: capacity.NewLedger(), shares: shares}
 }
 
-// watch follows the volumes.
-func (p *promises) watch(volumes cache.SharedIndexInformer) error {
+// watch follows the volumes, and claims that go.
+func (p *promises) watch(volumes, claims cache.SharedIndexInformer) error {
 	registration, err := volumes.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    p.show,
 		UpdateFunc: func(_, o any) { p.show(o) },
@@ -36,8 +36,27 @@ func (p *promises) watch(volumes cache.SharedIndexInformer) error {
 		return fmt.Errorf("watch volumes: %w", err)
 	}
 	p.shown = registration.HasSyncedChecker()
+	if _, err := claims.AddEventHandler(cache.ResourceEventHandlerFuncs{DeleteFunc: p.forget}); err != nil {
+		return fmt.Errorf("watch claims: %w", err)
+	}
 	return nil
 }
+
+// forget gives up what was reserved for a claim that has gone: the volume that it
+// did not get, or the size that its volume did not come to.
+func (p *promises) forget(object any) {
+	claim, ok := shown(object).(*v1.PersistentVolumeClaim)
+	if !ok {
+		return
+	}
+	p.Release(volumeOf(claim))
+	if claim.Status.Phase == v1.ClaimBound { // others may name a volume that is not theirs
+		p.Release(claim.Spec.VolumeName)
+	}
+}
+
+// volumeOf is what the library calls the volume of a claim.
+func volumeOf(claim *v1.PersistentVolumeClaim) string { return "pvc-" + string(claim.UID) }
 
 func (p *promises) show(object any) {
 	volume, ok := object.(*v1.PersistentVolume)

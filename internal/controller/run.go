@@ -73,7 +73,8 @@ type runner struct {
 	Config
 	clients
 	caches   *caches
-	election *election // nil without leader election
+	election *election    // nil without leader election
+	fence    func() error // its, or none
 	// term is how long this process wants the lease. Only an orderly end
 	// resigns; else the lease expires by itself.
 	term    context.Context

@@ -45,20 +45,20 @@ const apiRetry = 2 * time.Second
 
 // build makes what needs neither the API server nor a share.
 func (r *runner) build() error {
-	fence := func() error { return nil }
+	r.fence = func() error { return nil }
 	var err error
 	if r.LeaderElect {
 		if r.election, err = newElection(r.lease, r.Config); err != nil {
 			return err
 		}
-		fence = r.election.fence
+		r.fence = r.election.fence
 	}
 	if r.caches, err = newCaches(r.main, append([]string{r.Provisioner}, r.Additional...)...); err != nil {
 		return fmt.Errorf("set up caches: %w", err)
 	}
 	r.work = &work{waits: r.caches.waits}
 	r.promises = newPromises(r.Shares)
-	if err := r.promises.watch(r.caches.volumes); err != nil {
+	if err := r.promises.watch(r.caches.volumes, r.caches.claims); err != nil {
 		return err
 	}
 	if err := r.buildMetrics(); err != nil {
@@ -66,7 +66,7 @@ func (r *runner) build() error {
 	}
 	for _, location := range r.Shares {
 		s := share.New(location, share.Options{
-			Timeout: r.OperationTimeout, Places: placesPerWorker * r.Workers, Fence: fence, Remember: remember,
+			Timeout: r.OperationTimeout, Places: placesPerWorker * r.Workers, Fence: r.fence, Remember: remember,
 			Observer: r.metrics.shares.observer(location.Name),
 		})
 		r.shares, r.loops = append(r.shares, s), append(r.loops, &loops{on: s})

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	v1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -16,6 +17,17 @@ func Wanted(claim *v1.PersistentVolumeClaim) bool {
 	}
 	asked, has := claim.Spec.Resources.Requests[v1.ResourceStorage], claim.Status.Capacity[v1.ResourceStorage]
 	return asked.Cmp(has) > 0
+}
+
+// told says whether a claim has changed, but not in what it asks for and has. That
+// is how our own patches are seen. Whoever made one looks again when it is time:
+// of a refusal, say, there may be other numbers at once, and at once again.
+func told(was any, claim *v1.PersistentVolumeClaim) bool {
+	before, ok := was.(*v1.PersistentVolumeClaim)
+	return ok && before.ResourceVersion != claim.ResourceVersion && before.UID == claim.UID && Wanted(before) &&
+		before.Spec.VolumeName == claim.Spec.VolumeName &&
+		apiequality.Semantic.DeepEqual(before.Spec.Resources.Requests, claim.Spec.Resources.Requests) &&
+		apiequality.Semantic.DeepEqual(before.Status.Capacity, claim.Status.Capacity)
 }
 
 // goal is the size that a claim is to have: what it asks for or, if its volume
@@ -53,10 +65,31 @@ func begun(claim *v1.PersistentVolumeClaim, size resource.Quantity) *v1.Persiste
 
 // refused is a claim whose expansion cannot be. It may be edited to ask for less.
 func refused(claim *v1.PersistentVolumeClaim, size resource.Quantity, reason error) *v1.PersistentVolumeClaim {
-	return marked(claim, size, v1.PersistentVolumeClaimControllerResizeInfeasible, v1.PersistentVolumeClaimCondition{
+	return blamed(claim, size, v1.PersistentVolumeClaimControllerResizeInfeasible, reason)
+}
+
+// stuck is a claim whose expansion goes on when somebody has mended what is wrong.
+// One that was refused stays so: nothing has been found out about its size.
+func stuck(claim *v1.PersistentVolumeClaim, size resource.Quantity, reason error) *v1.PersistentVolumeClaim {
+	now := v1.PersistentVolumeClaimControllerResizeInProgress
+	if known := status(claim, size); known == v1.PersistentVolumeClaimControllerResizeInfeasible {
+		now = known
+	}
+	return blamed(claim, size, now, reason)
+}
+
+func blamed(claim *v1.PersistentVolumeClaim, size resource.Quantity, status v1.ClaimResourceStatus, reason error) *v1.PersistentVolumeClaim {
+	return marked(claim, size, status, v1.PersistentVolumeClaimCondition{
 		Type: v1.PersistentVolumeClaimResizing,
 	}, v1.PersistentVolumeClaimCondition{
 		Type: v1.PersistentVolumeClaimControllerResizeError, Message: reason.Error(),
+	})
+}
+
+// says whether a claim has been told just that of its expansion.
+func says(claim *v1.PersistentVolumeClaim, reason error) bool {
+	return slices.ContainsFunc(claim.Status.Conditions, func(c v1.PersistentVolumeClaimCondition) bool {
+		return c.Type == v1.PersistentVolumeClaimControllerResizeError && c.Status == v1.ConditionTrue && c.Message == reason.Error()
 	})
 }
 

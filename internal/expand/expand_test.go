@@ -3,17 +3,22 @@ package expand
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/diff"
 
+	"github.com/nfs-provisioner/nfs-provisioner/internal/capacity"
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
 )
 
@@ -272,14 +277,7 @@ func TestASizeThatCannotBeIsRefusedAndTheClaimMayGoBack(t *testing.T) {
 				defer p.stop()
 				w.edit("data", c.size)
 				time.Sleep(time.Hour)
-				w.expectStatus("data", v1.PersistentVolumeClaimStatus{
-					Capacity: storage("1Ki"), AllocatedResources: storage(c.size),
-					AllocatedResourceStatuses: map[v1.ResourceName]v1.ClaimResourceStatus{v1.ResourceStorage: v1.PersistentVolumeClaimControllerResizeInfeasible},
-					Conditions: []v1.PersistentVolumeClaimCondition{
-						{Type: v1.PersistentVolumeClaimResizing, Status: v1.ConditionTrue},
-						{Type: v1.PersistentVolumeClaimControllerResizeError, Status: v1.ConditionTrue},
-					},
-				})
+				w.expectBlamed("data", "1Ki", c.size, v1.PersistentVolumeClaimControllerResizeInfeasible)
 				if got := w.volume("data").Spec.Capacity; !apiequality.Semantic.DeepEqual(got, storage("1Ki")) {
 					t.Errorf("the volume has %v", got)
 				}
@@ -287,7 +285,7 @@ func TestASizeThatCannotBeIsRefusedAndTheClaimMayGoBack(t *testing.T) {
 				expectLines(t, "patches in an hour", w.patched(), "claim data")
 				told := p.told()
 				expectLines(t, "events", told, failedEvent)
-				condition := w.claim("data").Status.Conditions[1].Message
+				condition := w.blame("data")
 				if !strings.Contains(told[0], c.says) || !strings.HasSuffix(told[0], condition) {
 					t.Errorf("told %q and %q, want %q", told[0], condition, c.says)
 				}
@@ -318,6 +316,278 @@ func TestARefusedSizeIsGivenWhenThereIsRoomAfterAll(t *testing.T) {
 		w.ledger.Drop("pv-large")
 		time.Sleep(2 * lookAgain)
 		w.expectExpanded("data", "2Mi")
+	})
+}
+
+var (
+	errGone      = apierrors.NewNotFound(storagev1.Resource("storageclasses"), "gold")
+	errMalformed = errors.New("class parameter overcommitRatio is not allowed")
+)
+
+func TestWhatAClassHasRefusedIsNotGrantedBecauseTheClassGoes(t *testing.T) {
+	for name, then := range map[string][]error{"deleted": {errGone}, "malformed, and then deleted": {errMalformed, errGone}} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(w *world) {
+				w.bound("data", "1Ki")
+				var wrong atomic.Pointer[error]
+				p := w.start(func(c *Config) {
+					c.Ratio = func(string) (*capacity.Ratio, error) {
+						if err := wrong.Load(); err != nil {
+							return nil, *err
+						}
+						return capacity.ParseRatio("0.000001")
+					}
+				})
+				defer p.stop()
+				w.edit("data", "2Gi")
+				time.Sleep(time.Minute)
+				for _, err := range then {
+					wrong.Store(&err)
+					time.Sleep(time.Hour)
+				}
+				if got := w.volume("data").Spec.Capacity; !apiequality.Semantic.DeepEqual(got, storage("1Ki")) {
+					t.Errorf("the volume has %v", got)
+				}
+				w.expectBlamed("data", "1Ki", "2Gi", v1.PersistentVolumeClaimControllerResizeInfeasible)
+				if _, bytes := w.ledger.Promised("first"); bytes != 1<<10 {
+					t.Errorf("%v bytes are promised", bytes)
+				}
+				w.edit("data", "2Ki")
+				synctest.Wait()
+				w.expectExpanded("data", "2Ki")
+			})
+		})
+	}
+}
+
+func TestAClassThatIsGoneBoundsNothingThatItHasNotRefused(t *testing.T) {
+	play(t, func(w *world) {
+		w.bound("data", "1Ki")
+		p := w.start(func(c *Config) { c.Ratio = func(string) (*capacity.Ratio, error) { return nil, errGone } })
+		defer p.stop()
+		w.edit("data", "2Ki")
+		synctest.Wait()
+		w.expectExpanded("data", "2Ki")
+	})
+}
+
+func TestTheReasonOfARefusalFollowsTheNumbersAndIsAnEventOnceForASize(t *testing.T) {
+	play(t, func(w *world) {
+		w.ratio = "1"
+		w.bound("large", fmt.Sprint(w.on.Health().Space.Size))
+		w.bound("data", "1Ki")
+		p := w.start()
+		defer p.stop()
+		w.edit("data", "2Gi")
+		time.Sleep(time.Minute / 2)
+		expectLines(t, "patches", w.patched(), "claim data")
+		expectLines(t, "events", p.told(), failedEvent)
+		before := w.blame("data")
+		w.ledger.Show("pv-made-meanwhile", "first", resource.MustParse("100Gi"))
+		time.Sleep(time.Hour)
+		if after := w.blame("data"); after == before {
+			t.Errorf("the reason is still %q", after)
+		}
+		expectLines(t, "patches", w.patched(), "claim data")
+		expectLines(t, "events", p.told())
+		w.expectBlamed("data", "1Ki", "2Gi", v1.PersistentVolumeClaimControllerResizeInfeasible)
+
+		w.edit("data", "3Gi")
+		time.Sleep(time.Hour)
+		expectLines(t, "patches for another size", w.patched(), "claim data")
+		expectLines(t, "events for another size", p.told(), failedEvent)
+	})
+}
+
+// expectBlamed is what a claim is whose expansion does not go on, for a reason
+// that its conditions say.
+func (w *world) expectBlamed(name, has, asked string, status v1.ClaimResourceStatus) {
+	w.Helper()
+	w.expectStatus(name, v1.PersistentVolumeClaimStatus{
+		Capacity: storage(has), AllocatedResources: storage(asked),
+		AllocatedResourceStatuses: map[v1.ResourceName]v1.ClaimResourceStatus{v1.ResourceStorage: status},
+		Conditions: []v1.PersistentVolumeClaimCondition{
+			{Type: v1.PersistentVolumeClaimResizing, Status: v1.ConditionTrue},
+			{Type: v1.PersistentVolumeClaimControllerResizeError, Status: v1.ConditionTrue},
+		},
+	})
+}
+
+// blame is the reason that the conditions of a claim say.
+func (w *world) blame(name string) string {
+	w.Helper()
+	for _, c := range w.claim(name).Status.Conditions {
+		if c.Type == v1.PersistentVolumeClaimControllerResizeError {
+			return c.Message
+		}
+	}
+	w.Errorf("the conditions of claim %s say no reason", name)
+	return ""
+}
+
+func TestARefusalWhoseNumbersChangeAllTheTimeIsToldOnlyNowAndThen(t *testing.T) {
+	play(t, func(w *world) {
+		const most = 1000 // so that it ends
+		looks := 0
+		w.bound("data", "1Ki")
+		p := w.start(func(c *Config) {
+			c.Ratio = func(string) (*capacity.Ratio, error) {
+				if looks++; looks < most {
+					w.ledger.Show("pv-other", "first", *resource.NewQuantity(int64(looks)<<40, resource.BinarySI))
+				}
+				return capacity.ParseRatio("0.000001")
+			}
+		})
+		defer p.stop()
+		w.edit("data", "2Gi")
+		time.Sleep(time.Hour)
+		if n := len(w.patched()); n < 2 || n > 1+int(time.Hour/lookAgain) {
+			t.Errorf("%d patches in an hour", n)
+		}
+	})
+}
+
+func TestWhatDoesNotPassByItselfIsInTheConditionsUntilItIsMended(t *testing.T) {
+	// spoil makes something wrong before the claim grows, and returns what mends it.
+	for name, c := range map[string]struct {
+		says  string
+		spoil func(*world, *Config) (mend func())
+	}{
+		"its volume is nowhere": {"on none of the shares", func(_ *world, c *Config) func() {
+			var mended atomic.Bool
+			locate := c.Locate
+			c.Locate = func(v *v1.PersistentVolume) (*share.Share, share.Volume, error) {
+				if !mended.Load() {
+					return nil, share.Volume{}, errors.New("on none of the shares")
+				}
+				return locate(v)
+			}
+			return func() { mended.Store(true) }
+		}},
+		"its class is malformed": {"overcommitRatio", func(_ *world, c *Config) func() {
+			var mended atomic.Bool
+			c.Ratio = func(string) (*capacity.Ratio, error) {
+				if !mended.Load() {
+					return nil, errMalformed
+				}
+				return nil, nil
+			}
+			return func() { mended.Store(true) }
+		}},
+		"its record is damaged": {"the record is damaged", func(w *world, _ *Config) func() {
+			w.made("data", "1Gi")
+			whole, err := os.ReadFile(w.record("data"))
+			if err := errors.Join(err, os.WriteFile(w.record("data"), []byte("?"), 0o600)); err != nil {
+				w.Fatal(err)
+			}
+			return func() {
+				if err := os.WriteFile(w.record("data"), whole, 0o600); err != nil {
+					w.Error(err)
+				}
+			}
+		}},
+		"its directory is another's": {"belongs to volume pv-before", func(w *world, _ *Config) func() {
+			d, err := share.ParseDirectory("data")
+			if err == nil {
+				_, err = w.on.Make(w.Context(), share.Record{Cluster: "cluster-1", Volume: "pv-before", Directory: d}, share.MakeOptions{Mode: 0o777})
+			}
+			if err != nil {
+				w.Fatal(err)
+			}
+			return func() {
+				if err := os.Remove(w.record("data")); err != nil {
+					w.Error(err)
+				}
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(w *world) {
+				w.bound("data", "1Gi")
+				var mend func()
+				p := w.start(func(config *Config) { mend = c.spoil(w, config) })
+				defer p.stop()
+				w.edit("data", "10Gi")
+				time.Sleep(time.Minute)
+				w.expectBlamed("data", "1Gi", "10Gi", v1.PersistentVolumeClaimControllerResizeInProgress)
+				if got := w.blame("data"); !strings.Contains(got, c.says) {
+					t.Errorf("the condition says %q", got)
+				}
+				if told := p.told(); !slices.ContainsFunc(told, func(e string) bool { return strings.HasPrefix(e, failedEvent) && strings.Contains(e, c.says) }) {
+					t.Errorf("told are %q", told)
+				}
+				w.patched()
+				time.Sleep(time.Hour)
+				expectLines(t, "patches in the next hour", w.patched())
+				mend()
+				time.Sleep(time.Minute)
+				w.expectExpanded("data", "10Gi")
+			})
+		})
+	}
+}
+
+func TestWhatMayPassByItselfIsNotInTheConditions(t *testing.T) {
+	play(t, func(w *world) {
+		w.bound("data", "1Gi")
+		w.failing(func(request string) error {
+			if request == "volume pv-data" {
+				return errors.New("the API server is ill")
+			}
+			return nil
+		})
+		p := w.start()
+		defer p.stop()
+		w.edit("data", "10Gi")
+		time.Sleep(time.Hour)
+		w.expectStatus("data", v1.PersistentVolumeClaimStatus{
+			Capacity: storage("1Gi"), AllocatedResources: storage("10Gi"),
+			AllocatedResourceStatuses: map[v1.ResourceName]v1.ClaimResourceStatus{v1.ResourceStorage: v1.PersistentVolumeClaimControllerResizeInProgress},
+			Conditions:                []v1.PersistentVolumeClaimCondition{{Type: v1.PersistentVolumeClaimResizing, Status: v1.ConditionTrue}},
+		})
+	})
+}
+
+func TestAClaimThatGoesBackToLessThanItsVolumeHasTakesNoMoreRoom(t *testing.T) {
+	play(t, func(w *world) {
+		// As if a process had ended right after the volume had got its size.
+		w.bound("data", "1Gi", func(_ *v1.PersistentVolumeClaim, v *v1.PersistentVolume) { v.Spec.Capacity = storage("10Gi") })
+		w.failing(func(string) error { return errors.New("the API server is ill") })
+		p := w.start()
+		defer p.stop()
+		w.edit("data", "20Gi")
+		time.Sleep(time.Minute)
+		if _, bytes := w.ledger.Promised("first"); bytes != 20<<30 {
+			t.Fatalf("%v bytes are promised", bytes)
+		}
+		w.failing(nil)
+		w.edit("data", "5Gi")
+		time.Sleep(time.Minute)
+		w.expectExpanded("data", "10Gi")
+		if _, bytes := w.ledger.Promised("first"); bytes != 10<<30 {
+			t.Errorf("%v bytes are promised", bytes)
+		}
+	})
+}
+
+func TestAClaimThatGoesWhileItIsLookedAtTakesNoRoom(t *testing.T) {
+	play(t, func(w *world) {
+		w.bound("data", "1Gi")
+		p := w.start(func(c *Config) {
+			c.Ratio = func(string) (*capacity.Ratio, error) {
+				if err := w.client.Tracker().Delete(claimsOf, "default", "data"); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(time.Second) // until the cache has been told
+				return nil, nil
+			}
+		})
+		defer p.stop()
+		w.edit("data", "10Gi")
+		time.Sleep(time.Minute)
+		if _, bytes := w.ledger.Promised("first"); bytes != 1<<30 {
+			t.Errorf("%v bytes are promised", bytes)
+		}
 	})
 }
 
@@ -409,6 +679,32 @@ func TestADirectoryOfAnotherVolumeIsNotPromisedMore(t *testing.T) {
 		if told := p.told(); !slices.ContainsFunc(told, func(e string) bool { return strings.Contains(e, "belongs to volume pv-data") }) {
 			t.Errorf("%q", told)
 		}
+	})
+}
+
+func TestAProcessThatDoesNotLeadForCertainPromisesNothing(t *testing.T) {
+	play(t, func(w *world) {
+		w.bound("data", "1Gi")
+		var leads atomic.Bool
+		p := w.start(func(c *Config) {
+			c.Fence = func() error {
+				if !leads.Load() {
+					return errors.New("this process does not hold the lease")
+				}
+				return nil
+			}
+		})
+		defer p.stop()
+		w.edit("data", "10Gi")
+		time.Sleep(time.Minute)
+		expectLines(t, "patches", w.patched(), "claim data")
+		if now := w.volume("data").Spec.Capacity; !apiequality.Semantic.DeepEqual(now, storage("1Gi")) {
+			t.Errorf("the volume has %v", now)
+		}
+		expectLines(t, "events", p.told(), begunEvent+"data")
+		leads.Store(true)
+		time.Sleep(time.Minute)
+		w.expectExpanded("data", "10Gi")
 	})
 }
 

@@ -3,7 +3,6 @@ package expand
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -34,7 +33,8 @@ type Config struct {
 	Volume func(name string) (volume *v1.PersistentVolume, ok bool)
 	// Locate says where such a volume is.
 	Locate func(*v1.PersistentVolume) (*share.Share, share.Volume, error)
-	// Ratio is the overcommitRatio of a class, nil for none.
+	// Ratio is the overcommitRatio of a class, nil for none. The error is
+	// apierrors.IsNotFound when the class is gone, and else says which class.
 	Ratio func(class string) (*capacity.Ratio, error)
 	// Ledger knows what is promised.
 	Ledger *capacity.Ledger
@@ -42,6 +42,10 @@ type Config struct {
 	Events record.EventRecorder
 	// Open says whether work may be begun.
 	Open func() bool
+	// Fence is asked right before a volume is promised more. An error stops the
+	// attempt. It is how a process that lost its leadership while it was stopped
+	// learns of it.
+	Fence func() error
 	// Ended is told of the end of every attempt.
 	Ended func(Outcome)
 	// Workers are how many claims are worked on at once.
@@ -104,8 +108,8 @@ func (e *Expander) Run(ctx context.Context) {
 	e.latest = cache.NewIntegerResourceVersionMutationCacheWithOptions(logger, e.Claims.GetStore(), cache.MutationCacheOptions{TTL: lookAgain, MaxCacheSize: ahead})
 	// What is there is shown as if it were new, so nothing waits for a change.
 	watching, err := e.Claims.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    e.look,
-		UpdateFunc: func(_, o any) { e.look(o) },
+		AddFunc:    func(o any) { e.look(nil, o) },
+		UpdateFunc: e.look,
 	})
 	if err != nil {
 		logger.Error(err, "Claims cannot be watched; none is expanded")
@@ -126,11 +130,11 @@ func (e *Expander) Run(ctx context.Context) {
 	group.Wait()
 }
 
-func (e *Expander) look(object any) {
-	if now, ok := object.(runtime.Object); ok {
+func (e *Expander) look(was, is any) {
+	if now, ok := is.(runtime.Object); ok {
 		e.latest.OnAddOrUpdate(now) // a claim, or what the cache keeps of it
 	}
-	if claim, ok := object.(*v1.PersistentVolumeClaim); ok && Wanted(claim) {
+	if claim, ok := is.(*v1.PersistentVolumeClaim); ok && Wanted(claim) && !told(was, claim) {
 		e.queue.Add(claim.Namespace + "/" + claim.Name)
 	}
 }
@@ -179,6 +183,10 @@ func (e *Expander) attempt(ctx context.Context, key string) error {
 		return nil
 	}
 	err = e.expand(ctx, claim, volume)
+	if err != nil && e.current(claim) == nil {
+		// It may have gone before room was taken for it, and nobody tells of that again.
+		e.Ledger.Release(volume.Name)
+	}
 	logger := klog.FromContext(ctx).WithValues("claim", klog.KObj(claim), "volume", volume.Name)
 	switch size := goal(claim, volume); {
 	case err == nil:
@@ -186,7 +194,7 @@ func (e *Expander) attempt(ctx context.Context, key string) error {
 		logger.Info("Expanded", "capacity", size.String())
 	case apierrors.IsConflict(err):
 		return errNotYet
-	case ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded), !e.Open():
+	case ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded), !e.Open(), e.Fence() != nil:
 		return err // whoever leads next goes on
 	case errors.Is(err, capacity.ErrRefused):
 		e.Ended(Refused)
@@ -194,7 +202,42 @@ func (e *Expander) attempt(ctx context.Context, key string) error {
 		e.Ended(Failed)
 		e.Events.Event(claim, v1.EventTypeWarning, reasonFailed, err.Error())
 		logger.Error(err, "A claim could not be expanded; trying again", "asked", size.String())
+		if !lasts(err) {
+			break
+		}
+		if problem := e.blame(ctx, e.current(claim), volume, err); problem != nil && !apierrors.IsConflict(problem) {
+			logger.Error(problem, "What is wrong is not in the conditions of the claim; trying again")
+		}
 	}
+	return err
+}
+
+// A lasting error does not pass by itself: somebody has to mend something.
+type lasting struct{ error }
+
+func (l lasting) Unwrap() error { return l.error }
+
+func lasts(err error) bool {
+	_, is := errors.AsType[lasting](err)
+	return is || errors.Is(err, share.ErrOwned) || errors.Is(err, share.ErrRecordDamaged)
+}
+
+// current is a claim as it is by now, nil if it went.
+func (e *Expander) current(claim *v1.PersistentVolumeClaim) *v1.PersistentVolumeClaim {
+	object, _, err := e.latest.GetByKey(claim.Namespace + "/" + claim.Name)
+	now, ok := object.(*v1.PersistentVolumeClaim)
+	if err != nil || !ok || now.UID != claim.UID {
+		return nil
+	}
+	return now
+}
+
+// blame puts what does not pass by itself into the conditions of a claim.
+func (e *Expander) blame(ctx context.Context, claim *v1.PersistentVolumeClaim, volume *v1.PersistentVolume, reason error) error {
+	if claim == nil || !Wanted(claim) || says(claim, reason) {
+		return nil
+	}
+	_, err := e.patchStatus(ctx, claim, stuck(claim, goal(claim, volume), reason))
 	return err
 }
 
@@ -202,13 +245,15 @@ func (e *Expander) attempt(ctx context.Context, key string) error {
 func (e *Expander) expand(ctx context.Context, claim *v1.PersistentVolumeClaim, volume *v1.PersistentVolume) error {
 	on, data, err := e.Locate(volume)
 	if err != nil {
-		return err
+		return lasting{err}
 	}
 	size, has := goal(claim, volume), volume.Spec.Capacity[v1.ResourceStorage]
 	if size.Cmp(has) > 0 {
 		if err := e.reserve(ctx, claim, volume, on); err != nil {
 			return err
 		}
+	} else {
+		e.Ledger.Lower(volume.Name, has) // it may have asked for more before
 	}
 	noted := make(chan error, 1)
 	go func() { noted <- on.Resize(ctx, volume.Name, e.Cluster, data.Directory, size.String()) }()
@@ -217,6 +262,9 @@ func (e *Expander) expand(ctx context.Context, claim *v1.PersistentVolumeClaim, 
 		return err
 	}
 	if size.Cmp(has) > 0 {
+		if err := e.Fence(); err != nil {
+			return err
+		}
 		if err := e.patchCapacity(ctx, volume, size); err != nil {
 			return err
 		}
@@ -246,17 +294,25 @@ func (e *Expander) begin(ctx context.Context, claim *v1.PersistentVolumeClaim, v
 // may not, once.
 func (e *Expander) reserve(ctx context.Context, claim *v1.PersistentVolumeClaim, volume *v1.PersistentVolume, on *share.Share) error {
 	size := goal(claim, volume)
+	known := status(claim, size)
 	ratio, err := e.Ratio(volume.Spec.StorageClassName)
-	if err != nil {
-		return fmt.Errorf("class %q: %w", volume.Spec.StorageClassName, err)
+	switch {
+	case apierrors.IsNotFound(err) && known == v1.PersistentVolumeClaimControllerResizeInfeasible:
+		// What a class has refused is not granted because it went.
+		return capacity.ErrRefused
+	case err != nil && !apierrors.IsNotFound(err):
+		return lasting{err}
 	}
 	warning, err := e.Ledger.Reserve(capacity.Request{
 		Volume: volume.Name, Share: on.Name, Space: on.Health().Space, Size: size, Now: volume.Spec.Capacity[v1.ResourceStorage], Ratio: ratio,
 	})
-	switch known := status(claim, size); {
-	case errors.Is(err, capacity.ErrRefused) && known != v1.PersistentVolumeClaimControllerResizeInfeasible:
+	switch {
+	case errors.Is(err, capacity.ErrRefused) && !says(claim, err):
 		if _, problem := e.patchStatus(ctx, claim, refused(claim, size, err)); problem != nil {
 			return problem
+		}
+		if known == v1.PersistentVolumeClaimControllerResizeInfeasible {
+			break // there are other numbers now, and the same end
 		}
 		e.Events.Event(claim, v1.EventTypeWarning, reasonFailed, err.Error())
 		klog.FromContext(ctx).Info("Refused to expand a claim", "claim", klog.KObj(claim), "volume", volume.Name, "reason", err.Error())

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
@@ -194,6 +195,11 @@ func (w *world) made(name, size string) {
 	}
 }
 
+// record is the file of a directory's record.
+func (w *world) record(name string) string {
+	return filepath.Join(w.on.Mount, ".nfs-provisioner/records", name)
+}
+
 // edit makes a claim ask for another size.
 func (w *world) edit(name, size string) {
 	w.Helper()
@@ -284,7 +290,7 @@ func (w *world) start(change ...func(*Config)) *process {
 			}
 			return capacity.ParseRatio(w.ratio)
 		},
-		Ledger: w.ledger, Events: p.events, Open: func() bool { return true },
+		Ledger: w.ledger, Events: p.events, Open: func() bool { return true }, Fence: func() error { return nil },
 		Ended: func(o Outcome) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

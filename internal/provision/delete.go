@@ -23,6 +23,9 @@ import (
 // called again when share.Removals says that it has ended.
 func (p *Provisioner) Delete(ctx context.Context, volume *v1.PersistentVolume) error {
 	on, data, err := p.Locate(volume)
+	if errors.Is(err, errOnNoShare) {
+		return fmt.Errorf("%w; or set its reclaim policy to Retain and delete it by hand", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -59,6 +62,8 @@ func (p *Provisioner) Delete(ctx context.Context, volume *v1.PersistentVolume) e
 	return nil
 }
 
+var errOnNoShare = errors.New("on none of the shares")
+
 // Locate finds the share and the directory of a volume from its server and
 // path, and checks that its annotations agree: a volume that was edited by
 // hand is not deleted.
@@ -76,8 +81,8 @@ func (p *Provisioner) Locate(volume *v1.PersistentVolume) (*share.Share, share.V
 		}
 	}
 	if on == nil {
-		return nil, share.Volume{}, fmt.Errorf("volume %s is at %s:%s, which is on none of the shares %s; "+
-			"configure its share, or set its reclaim policy to Retain and delete it by hand", volume.Name, source.Server, source.Path, p.locations())
+		return nil, share.Volume{}, fmt.Errorf("volume %s is at %s:%s, which is %w %s; configure its share",
+			volume.Name, source.Server, source.Path, errOnNoShare, p.locations())
 	}
 	directory, err := share.ParseDirectory(relative)
 	if err != nil {

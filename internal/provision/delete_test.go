@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -76,6 +77,16 @@ func TestAVolumeOnNoShareIsNeverDone(t *testing.T) {
 	volume := w.provision(w.class("pathPattern", "a"), w.claim("a"))
 	volume.Spec.NFS.Server = "other"
 	w.undeletable(volume, "other:/export/a", "nas:/export", "configure its share", "Retain")
+}
+
+func TestHowToBeRidOfAVolumeIsSaidOnlyWhenItIsDeleted(t *testing.T) {
+	w := newWorld(t)
+	volume := w.static("by-hand", "/elsewhere/a")
+	_, _, err := w.Locate(volume)
+	expectWords(t, err, "by-hand", "none of the shares", "nas:/export", "configure its share")
+	if strings.Contains(err.Error(), "delete") {
+		t.Errorf("whoever only asks where it is hears %q", err)
+	}
 }
 
 func TestAVolumeWhosePathIsNoDirectoryIsNotDeleted(t *testing.T) {

@@ -1,6 +1,8 @@
 package provision
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -12,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	lib "sigs.k8s.io/sig-storage-lib-external-provisioner/v10/controller"
+
+	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
 )
 
 // large is a claim of a size.
@@ -96,6 +100,36 @@ func TestRoomThatAFailedAttemptTookIsFreeAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.provision(class, w.large("data", bytes(size)))
+		})
+	}
+}
+
+func TestACloneKeepsItsRoomOnlyWhileItsCopyMayBeUnderWay(t *testing.T) {
+	for name, c := range map[string]struct {
+		outcome error
+		keeps   bool
+	}{
+		"its source is not there":   {errors.New("claim default/a does not exist"), false},
+		"its copy has failed":       {fmt.Errorf("share: %w", share.ErrUncopied), false},
+		"its copy is made":          {fmt.Errorf("share: %w", share.ErrCloning), true},
+		"the share does not answer": {fmt.Errorf("share: %w", share.ErrTimeout), true},
+		"the share is busy":         {fmt.Errorf("share: %w", share.ErrBusy), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, size := measured(t)
+			class, clone := w.class("overcommitRatio", "1"), w.clone("b", "a")
+			clone.Spec.Resources.Requests[v1.ResourceStorage] = resource.MustParse(bytes(size))
+			outcome := c.outcome
+			w.cloner = func(_ *share.Share, r share.Record) (share.Record, error) { return r, outcome }
+			w.refused(class, clone, c.outcome.Error())
+			if c.keeps {
+				w.refused(class, w.claim("other"), "overcommitRatio 1")
+				outcome = nil
+				w.provision(class, clone)
+				return
+			}
+			w.provision(class, w.claim("other"))
+			w.refused(class, clone, "overcommitRatio 1")
 		})
 	}
 }

@@ -93,7 +93,10 @@ func (p *Provisioner) Provision(ctx context.Context, o lib.ProvisionOptions) (*v
 		// Nothing has gone wrong, and nothing is to be tried again until the end.
 		return nil, lib.ProvisioningFinished, &lib.IgnoredError{Reason: err.Error()}
 	case err != nil && request.clone:
-		// What is reserved for the claim has to be given up should it vanish.
+		if !errors.Is(err, share.ErrTimeout) && !errors.Is(err, share.ErrBusy) {
+			p.Ledger.Release(o.PVName) // others may have the room until it is tried again
+		}
+		// What is reserved on the share has to be given up should the claim vanish.
 		return nil, lib.ProvisioningInBackground, err
 	case errors.Is(err, share.ErrTimeout) || errors.Is(err, share.ErrBusy):
 		return nil, lib.ProvisioningInBackground, Advise(err)
