@@ -134,7 +134,7 @@ func TestReleaseOfEachSecurityProfileTestsItselfWhereThatIsEnforced(t *testing.T
 			if c.user != nil {
 				values["podSecurityContext"] = map[string]any{"runAsUser": c.user, "runAsGroup": c.user}
 			}
-			r := s.release("secure")
+			r := s.release("secure-" + profile) // two of one name would not be let in
 			r.mustHelm(shares, values)
 			r.test(shares...)
 			for _, on := range []export{under.plain(), under.squashed()} {
