@@ -32,7 +32,7 @@ func TestAProvisionerThatTellsNoMemoryIsAnError(t *testing.T) {
 func TestTheResidentSetIsReadFromMetrics(t *testing.T) {
 	for text, want := range map[string]float64{
 		"# HELP process_resident_memory_bytes Size.\nprocess_resident_memory_bytes 4.2e+07\n": 4.2e7,
-		"process_resident_memory_bytes_other 1\n":                                              0,
+		"process_resident_memory_bytes_other 1\n":                                             0,
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(text)) }))
 		got, err := residentOf(t.Context(), server.URL)
