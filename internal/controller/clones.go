@@ -20,7 +20,7 @@ import (
 // Of the progress of a clone its claim is told after a while, and then each time
 // that it has taken twice as long, but not less often than this.
 const (
-	firstProgress = 10 * time.Second
+	firstProgress = 5 * time.Second
 	lastProgress  = 5 * time.Minute
 )
 

@@ -117,7 +117,7 @@ func TestACloneThatCannotBeIsRefusedInWordsThatHelp(t *testing.T) {
 }
 
 // manyCopied is how many files a clone has that is disturbed.
-const manyCopied = 4000
+const manyCopied = 6000
 
 // manyToCopy is a bound claim of the name "source" with many files.
 func (s *scene) manyToCopy(on export, class string) {
@@ -156,6 +156,11 @@ func TestACloneIsMadeByTheNextLeaderWhenItsOwnIsKilled(t *testing.T) {
 	killed := time.Now()
 	pv := s.bound("clone")
 	t.Logf("the clone is bound %v after its leader was killed", time.Since(killed).Round(time.Second/10))
+	s.expectEvent("clone", s.namespace, "Cloning:", "files and folders", "copied since")
+	s.eventually("the note that it has ended", func(context.Context) (bool, string, error) {
+		note := s.claim("clone").Annotations["nfs-provisioner/cloning"]
+		return strings.HasPrefix(note, "ended "), note, nil
+	})
 	if got := s.look(on, "cd "+directory(on, pv)+" && cat */* | wc -l"); got != fmt.Sprint(manyCopied) {
 		t.Errorf("the clone has %s files, want %d", got, manyCopied)
 	}
