@@ -156,7 +156,6 @@ func TestACloneIsMadeByTheNextLeaderWhenItsOwnIsKilled(t *testing.T) {
 	killed := time.Now()
 	pv := s.bound("clone")
 	t.Logf("the clone is bound %v after its leader was killed", time.Since(killed).Round(time.Second/10))
-	s.expectEvent("clone", s.namespace, "Cloning:", "files and folders", "copied since")
 	s.eventually("the note that it has ended", func(context.Context) (bool, string, error) {
 		note := s.claim("clone").Annotations["nfs-provisioner/cloning"]
 		return strings.HasPrefix(note, "ended "), note, nil
