@@ -42,6 +42,9 @@ func (s *Share) abandon(t *tree, r Record) error {
 	if !owner.names(r.Volume, r.Cluster) {
 		return nil
 	}
+	if shared, err := shareAgain(t, owner); shared || err != nil {
+		return err
+	}
 	if err := unshare(t, owner); err != nil {
 		return err
 	}

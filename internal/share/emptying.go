@@ -52,7 +52,7 @@ func newEmptying(ctx context.Context, fence func() error, p pace, removed *atomi
 // pass goes through the directory once and returns how many names in it, or
 // moved up into it, have gone. The error says which paths could not be removed.
 func (e *emptying) pass(t *tree, place string) (progress int64, err error) {
-	if e.top, err = t.OpenDirectory(place); err != nil {
+	if e.top, err = t.OpenCurrent(place); err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, e.top.Close()) }()

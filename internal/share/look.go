@@ -39,6 +39,12 @@ func lookAtServer(t *tree, d Directory) (exists bool, err error) {
 	return lookAt(t, d)
 }
 
+// existsAtServer says whether something is at d in the eyes of the server.
+func (t *tree) existsAtServer(d Directory) (bool, error) {
+	missing, err := t.mount.isMissing(d.path)
+	return !missing, err
+}
+
 // outsideOtherShares fails with ErrExists if d is, or lies in, the root of a
 // share of another install. It is for directories that no volume has yet: what
 // a volume's pods put into it says nothing.
@@ -77,6 +83,9 @@ func isEmpty(t *tree, d Directory) (bool, error) {
 		return false, err
 	}
 	defer f.Close() //nolint:errcheck // opened to read
+	if err := ask(int(f.Fd())); err != nil {
+		return false, err // what the client remembers may be a minute old
+	}
 	_, err = f.ReadDir(1)
 	if errors.Is(err, io.EOF) {
 		return true, nil

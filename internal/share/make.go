@@ -145,7 +145,10 @@ func (s *Share) settle(t *tree, r Record, who Sharer, o MakeOptions, absent bool
 			return err
 		}
 		if exists && (r.Existing || r.Returned) {
-			return nil
+			exists, err = t.existsAtServer(r.Directory)
+			if exists || err != nil {
+				return err
+			}
 		}
 	}
 	err := s.makeDirectory(t, r.Directory, o)
@@ -166,6 +169,16 @@ func (s *Share) makeDirectory(t *tree, d Directory, o MakeOptions) error {
 	err := makeAbove(t, d)
 	if err == nil {
 		err = t.Mkdir(d.path, 0o700)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		// An NFS client says so, too, of a directory that it remembers.
+		var exists bool
+		if exists, err = t.existsAtServer(d); err == nil && !exists {
+			err = t.Mkdir(d.path, 0o700)
+		}
+		if err == nil && exists {
+			err = fs.ErrExist
+		}
 	}
 	if errors.Is(err, fs.ErrExist) {
 		var empty bool

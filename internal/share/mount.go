@@ -69,6 +69,19 @@ func (m *mount) in(operation, name string, f func(folder int, base string) error
 	return pathError(operation, name, err)
 }
 
+// current is in for whoever decides by what has a name now. Of a name that another
+// client has taken away, or given to something else, an NFS client may go on for a
+// minute to find, and to open, what had it before. The server is asked for the
+// folder; if that has changed, the client asks for its names, too.
+func (m *mount) current(operation, name string, f func(folder int, base string) error) error {
+	return m.in(operation, name, func(folder int, base string) error {
+		if err := retry(func() error { return ask(folder) }); err != nil {
+			return err
+		}
+		return f(folder, base)
+	})
+}
+
 func pathError(operation, name string, err error) error {
 	if err != nil {
 		return &fs.PathError{Op: operation, Path: name, Err: err}
@@ -139,7 +152,16 @@ func (m *mount) step(operation, name string, call func(folder int, base string) 
 // tell what each name in it is, os.File asks by the folder's own name: that is
 // one which leads to the open folder, and not to what has come into its place.
 func (m *mount) open(name string, flags int, mode uint32) (f *os.File, err error) {
-	err = m.in("open", name, func(folder int, base string) error {
+	return openBy(m.in, name, flags, mode)
+}
+
+// openCurrent opens what the server says has the name.
+func (m *mount) openCurrent(name string, flags int) (f *os.File, err error) {
+	return openBy(m.current, name, flags, 0)
+}
+
+func openBy(in func(string, string, func(int, string) error) error, name string, flags int, mode uint32) (f *os.File, err error) {
+	err = in("open", name, func(folder int, base string) error {
 		fd, err := openAt(folder, base, flags, mode)
 		if err != nil {
 			return err
@@ -168,7 +190,15 @@ func (m *mount) lstat(name string) (fs.FileInfo, error) {
 
 // readFile reads a file. A FIFO in its place does not hold us up.
 func (m *mount) readFile(name string) ([]byte, error) {
-	f, err := m.open(name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	return readAll(m.open(name, unix.O_RDONLY|unix.O_NONBLOCK, 0))
+}
+
+// readCurrent is readFile for what the server says has the name.
+func (m *mount) readCurrent(name string) ([]byte, error) {
+	return readAll(m.openCurrent(name, unix.O_RDONLY|unix.O_NONBLOCK))
+}
+
+func readAll(f *os.File, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}

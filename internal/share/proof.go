@@ -50,7 +50,7 @@ func restoredProof(t *tree, place, volume, cluster string) (Record, error) {
 // none. A record of another volume in its place is returned with an error. The
 // volume is given by its name, or by the one that it has in names of files.
 func readProof(t *tree, place, volume string) (Record, error) {
-	data, err := t.ReadFile(place)
+	data, err := t.ReadCurrent(place)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Record{}, nil
 	}

@@ -30,11 +30,21 @@ const attempts = 8
 
 func recordPath(d Directory) string { return recordsFolder + "/" + d.path }
 
-// readRecord returns the record of exactly d. The error is fs.ErrNotExist when
-// there is none, wraps ErrRecordDamaged when it cannot be trusted, and is an
-// OwnedError when a directory above or below d is owned.
+// readRecord returns the record of exactly d, as the server has it. The error is
+// fs.ErrNotExist when there is none, wraps ErrRecordDamaged when it cannot be
+// trusted, and is an OwnedError when a directory above or below d is owned.
 func readRecord(t *tree, d Directory) (Record, error) {
-	data, err := t.ReadFile(recordPath(d))
+	return recordOf(t, d, t.ReadCurrent)
+}
+
+// rememberedRecord is readRecord for those who decide nothing by it: it may be a
+// record that was in this place a minute ago.
+func rememberedRecord(t *tree, d Directory) (Record, error) {
+	return recordOf(t, d, t.ReadFile)
+}
+
+func recordOf(t *tree, d Directory, read func(name string) ([]byte, error)) (Record, error) {
+	data, err := read(recordPath(d))
 	switch {
 	case errors.Is(err, syscall.ENOTDIR):
 		return Record{}, ownerAbove(t, d)

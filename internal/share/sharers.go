@@ -62,13 +62,14 @@ func join(t *tree, r Record, who Sharer) error {
 
 // sharersOf lists the volumes that share the directory of a record.
 func sharersOf(t *tree, r Record) ([]Sharer, error) {
-	entries, err := t.ReadDir(sharersPath(r))
+	names, err := t.currentNames(sharersPath(r))
 	if err != nil {
 		return nil, err
 	}
+	slices.Sort(names)
 	var all []Sharer
-	for _, entry := range entries {
-		place := sharersPath(r) + "/" + entry.Name()
+	for _, name := range names {
+		place := sharersPath(r) + "/" + name
 		data, err := t.ReadFile(place)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -77,7 +78,7 @@ func sharersOf(t *tree, r Record) ([]Sharer, error) {
 		if err == nil {
 			err = json.Unmarshal(data, &one)
 		}
-		if err == nil && fileName(one.Volume) != entry.Name() {
+		if err == nil && fileName(one.Volume) != name {
 			err = ErrRecordDamaged
 		}
 		if err != nil {
@@ -94,7 +95,7 @@ func sharersOf(t *tree, r Record) ([]Sharer, error) {
 // A volume that is not among them changes nothing.
 func part(t *tree, owner Record, volume string) (alone Record, last bool, err error) {
 	folder := sharersPath(owner)
-	others, err := t.names(folder)
+	others, err := t.currentNames(folder)
 	if err != nil {
 		return Record{}, false, err
 	}
@@ -120,13 +121,34 @@ func part(t *tree, owner Record, volume string) (alone Record, last bool, err er
 	return alone, true, unshare(t, owner)
 }
 
+// shareAgain makes a record that names one volume alone that of others again, if
+// there are such: a process that was stopped before it changed the record may have
+// changed it when another one had let them join. It says whether there are.
+func shareAgain(t *tree, owner Record) (shared bool, err error) {
+	if owner.Sharers == "" || owner.Shared {
+		return false, nil
+	}
+	all, err := sharersOf(t, owner)
+	others := slices.DeleteFunc(all, func(s Sharer) bool { return s.Volume == owner.Volume })
+	if err != nil || len(others) == 0 {
+		return false, err
+	}
+	again := owner
+	again.Volume, again.Claim, again.Shared = others[0].Volume, others[0].Claim, true
+	if err := changeRecord(t, owner, again); err != nil {
+		return false, err
+	}
+	_, _, err = part(t, again, owner.Volume)
+	return true, err
+}
+
 // unshare removes the folder of sharers that a record has, or once had.
 func unshare(t *tree, r Record) error {
 	if r.Sharers == "" {
 		return nil
 	}
 	folder := sharersPath(r)
-	names, err := t.names(folder)
+	names, err := t.currentNames(folder)
 	problems := []error{err}
 	for _, name := range names {
 		problems = append(problems, t.Remove(folder+"/"+name))

@@ -29,6 +29,9 @@ func (t *tree) changing(step func() error) error {
 func (t *tree) Lstat(name string) (fs.FileInfo, error) { return t.mount.lstat(name) }
 func (t *tree) ReadFile(name string) ([]byte, error)   { return t.mount.readFile(name) }
 
+// ReadCurrent reads the file that the server says has the name.
+func (t *tree) ReadCurrent(name string) ([]byte, error) { return t.mount.readCurrent(name) }
+
 // Open opens a directory, and nothing else, to read what is in it.
 func (t *tree) Open(name string) (*os.File, error) {
 	return t.mount.open(name, os.O_RDONLY|syscall.O_DIRECTORY, 0)
@@ -37,6 +40,10 @@ func (t *tree) Open(name string) (*os.File, error) {
 // readFolder reads a folder that may not exist.
 func readFolder[T any](t *tree, name string, read func(f *os.File, n int) ([]T, error)) ([]T, error) {
 	f, err := t.Open(name)
+	return readOpen(f, err, read)
+}
+
+func readOpen[T any](f *os.File, err error, read func(f *os.File, n int) ([]T, error)) ([]T, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -50,6 +57,18 @@ func readFolder[T any](t *tree, name string, read func(f *os.File, n int) ([]T, 
 // names lists what is in a folder that may not exist.
 func (t *tree) names(folder string) ([]string, error) {
 	return readFolder(t, folder, (*os.File).Readdirnames)
+}
+
+// currentNames lists what the server says is in a folder that may not exist: who
+// concludes something from what is not there must not be told what was.
+func (t *tree) currentNames(folder string) ([]string, error) {
+	f, err := t.mount.openCurrent(folder, os.O_RDONLY|syscall.O_DIRECTORY)
+	return readOpen(f, err, func(f *os.File, n int) ([]string, error) {
+		if err := ask(int(f.Fd())); err != nil {
+			return nil, err
+		}
+		return f.Readdirnames(n)
+	})
 }
 
 // ReadDir reads a folder that may not exist, in the order of names. Most file
@@ -140,6 +159,15 @@ func (t *tree) Create(name string) (f *os.File, err error) {
 	const private = 0o600
 	err = t.changing(func() (err error) {
 		f, err = t.mount.open(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, private)
+		return err
+	})
+	return f, err
+}
+
+// OpenCurrent is OpenDirectory for what the server says has the name.
+func (t *tree) OpenCurrent(name string) (f *os.File, err error) {
+	err = t.changing(func() (err error) {
+		f, err = t.mount.openCurrent(name, os.O_RDONLY|syscall.O_DIRECTORY)
 		return err
 	})
 	return f, err

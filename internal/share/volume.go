@@ -64,6 +64,9 @@ func (s *Share) prove(t *tree, v Volume) (owner Record, owned bool, err error) {
 	case owner.Shared && owner.Cluster == v.Cluster && owner.State == Active:
 		return part(t, owner, v.Name)
 	case owner.State != Archived && owner.names(v.Name, v.Cluster):
+		if shared, err := shareAgain(t, owner); shared || err != nil {
+			return Record{}, false, err
+		}
 		return owner, true, unshare(t, owner)
 	default:
 		return Record{}, false, &OwnedError{Directory: v.Directory.path, Owned: v.Directory.path, Owner: owner}

@@ -185,7 +185,7 @@ func lookUp(t *tree, place string, exists bool) (Entry, bool) {
 	e := Entry{Directory: place, Exists: exists}
 	d, err := parseDirectory(place, maxArchive)
 	if err == nil {
-		e.Record, err = readRecord(t, d)
+		e.Record, err = rememberedRecord(t, d)
 	}
 	e.Changed = e.Record.Changed
 	switch {

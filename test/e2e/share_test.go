@@ -30,7 +30,19 @@ func TestShareBehavesTheSameOnEveryExport(t *testing.T) {
 	p.Spec.Containers[0].SecurityContext = nil
 	p.Spec.Volumes = []v1.Volume{{Name: "work", VolumeSource: v1.VolumeSource{EmptyDir: &v1.EmptyDirVolumeSource{}}}}
 	p.Spec.Containers[0].VolumeMounts = []v1.VolumeMount{{Name: "work", MountPath: "/work"}}
-	var mounts []string
+	var mounts, twins []string
+	mount := func(e export, name string, options ...string) string {
+		volume := s.unique(name)
+		if err := under.makeStatic(t.Context(), s.namespace, name, volume, e, options...); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.deleteVolume(volume) })
+		p.Spec.Volumes = append(p.Spec.Volumes, v1.Volume{Name: name, VolumeSource: v1.VolumeSource{
+			PersistentVolumeClaim: &v1.PersistentVolumeClaimVolumeSource{ClaimName: name},
+		}})
+		p.Spec.Containers[0].VolumeMounts = append(p.Spec.Containers[0].VolumeMounts, v1.VolumeMount{Name: name, MountPath: "/" + name})
+		return "/" + name
+	}
 	for _, e := range under.exports {
 		v4, v3 := []string{"nfsvers=4.1"}, []string{"nfsvers=3", "nolock"}
 		versions := map[string][]string{"v4": v4}
@@ -41,17 +53,11 @@ func TestShareBehavesTheSameOnEveryExport(t *testing.T) {
 			versions = map[string][]string{"v3": v3}
 		}
 		for version, options := range versions {
-			name := e.share + "-" + version
-			volume := s.unique(name)
-			if err := under.makeStatic(t.Context(), s.namespace, name, volume, e, options...); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { s.deleteVolume(volume) })
-			p.Spec.Volumes = append(p.Spec.Volumes, v1.Volume{Name: name, VolumeSource: v1.VolumeSource{
-				PersistentVolumeClaim: &v1.PersistentVolumeClaimVolumeSource{ClaimName: name},
-			}})
-			p.Spec.Containers[0].VolumeMounts = append(p.Spec.Containers[0].VolumeMounts, v1.VolumeMount{Name: name, MountPath: "/" + name})
-			mounts = append(mounts, "/"+name)
+			mounts = append(mounts, mount(e, e.share+"-"+version, options...))
+		}
+		if !e.squash {
+			// Two mounts that share no cache are to a server as the nodes of two leaders.
+			twins = append(twins, mount(e, e.share+"-one", "nfsvers=4.1", "nosharecache")+"="+mount(e, e.share+"-other", "nfsvers=4.1", "nosharecache"))
 		}
 	}
 	s.start(p)
@@ -59,10 +65,15 @@ func TestShareBehavesTheSameOnEveryExport(t *testing.T) {
 	s.ready("suite")
 	s.upload(program, s.namespace, "suite", "/work/share.test")
 	slices.Sort(mounts)
-	out := s.in("suite", "cd /work && TMPDIR=/work SHARE_TEST_MOUNTS="+strings.Join(mounts, ":")+" ./share.test -test.v -test.short="+strconv.FormatBool(testing.Short())+" 2>&1 || echo FAILED")
+	out := s.in("suite", "cd /work && TMPDIR=/work SHARE_TEST_MOUNTS="+strings.Join(mounts, ":")+" SHARE_TEST_TWINS="+strings.Join(twins, ":")+" ./share.test -test.v -test.short="+strconv.FormatBool(testing.Short())+" 2>&1 || echo FAILED")
 	for _, mount := range mounts {
 		if !strings.Contains(out, "/"+strings.TrimPrefix(mount, "/")+" (") {
 			t.Errorf("no test ran on %s", mount)
+		}
+	}
+	for _, pair := range twins {
+		if one, _, _ := strings.Cut(pair, "="); !strings.Contains(out, one[1:]+"_and_") {
+			t.Errorf("no test ran on %s", pair)
 		}
 	}
 	if strings.HasSuffix(out, "FAILED") {
