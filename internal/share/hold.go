@@ -73,7 +73,7 @@ func (s *Share) take(t *tree, v Volume) (*hold, error) {
 	if !exists {
 		return nil, fmt.Errorf("%w: %q", ErrSourceGone, v.Directory)
 	}
-	open, err := t.Open(v.Directory.path)
+	open, err := t.mount.openCurrent(v.Directory.path, os.O_RDONLY|syscall.O_DIRECTORY)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +135,14 @@ func (h *hold) stands() error {
 	if err != nil {
 		return err
 	}
-	now, err := t.Lstat(h.of.Directory.path)
+	var now fs.FileInfo
+	missing, err := t.mount.isMissing(h.of.Directory.path)
+	if missing {
+		err = fs.ErrNotExist
+	}
+	if err == nil {
+		now, err = t.Lstat(h.of.Directory.path)
+	}
 	if err == nil {
 		var was fs.FileInfo
 		was, err = h.open.Stat()

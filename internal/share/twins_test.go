@@ -91,3 +91,23 @@ func TestAVolumeThatJoinedByAnotherClientKeepsItsData(t *testing.T) {
 		expectAbsent(t, other, "common/all")
 	})
 }
+
+func TestACloneIsOfWhatIsThereNow(t *testing.T) {
+	forEachPairOfClients(t, func(t *testing.T, one, other *Share) {
+		before, after, r := record(t, "pv-1", "a", "team/db"), record(t, "pv-2", "a", "team/db"), record(t, "pv-3", "b", "copy")
+		mustMake(t, one, before, open777)
+		write(t, one, "team/db/secret", "of another volume")
+		_, err := other.Find(t.Context(), before.Directory)
+		must(t, err)
+		_, err = os.ReadDir(filepath.Join(other.Mount, "team/db"))
+		must(t, err)
+		must(t, one.Retain(t.Context(), volume(before)))
+		must(t, os.Rename(filepath.Join(one.Mount, "team/db"), filepath.Join(one.Mount, "kept")))
+		must(t, os.Remove(filepath.Join(one.Mount, recordPath(before.Directory))))
+		mustMake(t, one, after, open777)
+		write(t, one, "team/db/file", "data")
+		mustClone(t, other, r, after)
+		expectContent(t, other, "copy/file", "data")
+		expectAbsent(t, other, "copy/secret")
+	})
+}
