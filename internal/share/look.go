@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"syscall"
 )
 
@@ -78,7 +79,7 @@ func kind(info fs.FileInfo) string {
 
 // isEmpty says whether the directory at d has no content.
 func isEmpty(t *tree, d Directory) (bool, error) {
-	f, err := t.Open(d.path)
+	f, err := t.mount.openCurrent(d.path, os.O_RDONLY|syscall.O_DIRECTORY)
 	if err != nil {
 		return false, err
 	}

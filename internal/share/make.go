@@ -96,6 +96,9 @@ func (s *Share) make(t *tree, r Record, o MakeOptions) (Record, error) {
 // takes back what it made.
 func (s *Share) makeNew(t *tree, r Record, o MakeOptions) (Record, error) {
 	exists, err := lookAt(t, r.Directory)
+	if exists {
+		exists, err = t.existsAtServer(r.Directory)
+	}
 	if err != nil {
 		return Record{}, err
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // A tree is a share's root. Every step that changes something first asks
@@ -182,9 +184,15 @@ func (t *tree) OpenDirectory(name string) (f *os.File, err error) {
 	return f, err
 }
 
-// exists says whether a name is there, whatever it is.
+// exists says whether the server has something of a name, whatever it is.
 func (t *tree) exists(name string) (bool, error) {
-	_, err := t.Lstat(name)
+	err := t.mount.current("lstat", name, func(folder int, base string) error {
+		fd, err := openAt(folder, base, unix.O_PATH, 0)
+		if err != nil {
+			return err
+		}
+		return unix.Close(fd)
+	})
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

@@ -156,8 +156,12 @@ func TestACloneIsMadeByTheNextLeaderWhenItsOwnIsKilled(t *testing.T) {
 	killed := time.Now()
 	pv := s.bound("clone")
 	t.Logf("the clone is bound %v after its leader was killed", time.Since(killed).Round(time.Second/10))
-	s.eventually("the note that it has ended", func(context.Context) (bool, string, error) {
-		note := s.claim("clone").Annotations["nfs-provisioner/cloning"]
+	s.eventually("the note that it has ended", func(ctx context.Context) (bool, string, error) {
+		c, err := under.client.CoreV1().PersistentVolumeClaims(s.namespace).Get(ctx, "clone", metav1.GetOptions{})
+		if err != nil {
+			return false, "", err
+		}
+		note := c.Annotations["nfs-provisioner/cloning"]
 		return strings.HasPrefix(note, "ended "), note, nil
 	})
 	if got := s.look(on, "cd "+directory(on, pv)+" && cat */* | wc -l"); got != fmt.Sprint(manyCopied) {
