@@ -75,7 +75,7 @@ func (m *mount) in(operation, name string, f func(folder int, base string) error
 // folder; if that has changed, the client asks for its names, too.
 func (m *mount) current(operation, name string, f func(folder int, base string) error) error {
 	return m.in(operation, name, func(folder int, base string) error {
-		if err := retry(func() error { return ask(folder) }); err != nil {
+		if err := ask(folder); err != nil {
 			return err
 		}
 		return f(folder, base)

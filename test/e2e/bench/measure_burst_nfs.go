@@ -20,7 +20,18 @@ func folderOf(side string, round int) string { return fmt.Sprintf("%s/%s-%d", fo
 
 // measureBurstNFS: as measureBurst, but whoever serves the claims runs in a pod
 // on a node, and the share is an export that the node has mounted.
-func (b *bench) measureBurstNFS(ctx context.Context, report func(row)) (err error) {
+func (b *bench) measureBurstNFS(ctx context.Context, report func(row)) error {
+	repeat := min(b.repeat, 3)
+	folders := []string{}
+	for i := range repeat {
+		folders = append(folders, folderOf("ours", i), folderOf("bare", i))
+	}
+	return b.onExport(ctx, folders, func(e export) error { return b.measureBurstsNFS(ctx, e, repeat, report) })
+}
+
+// onExport does something when pods can mount an export, and folders of the
+// benchmark are there.
+func (b *bench) onExport(ctx context.Context, folders []string, do func(export) error) (err error) {
 	e, err := firstExport()
 	if err != nil {
 		return err
@@ -32,15 +43,14 @@ func (b *bench) measureBurstNFS(ctx context.Context, report func(row)) (err erro
 	if err := b.mountExport(ctx, e); err != nil {
 		return err
 	}
-	repeat := min(b.repeat, 3)
-	folders := []string{}
-	for i := range repeat {
-		folders = append(folders, folderOf("ours", i), folderOf("bare", i))
-	}
 	if err := b.runPod(ctx, "make-folders", []string{imageBare, "files", "--directory=" + podShare, "--make=" + strings.Join(folders, ",")}); err != nil {
 		return err
 	}
 	defer func() { err = both(err, func() error { return b.removeFolder(ctx) }) }()
+	return do(e)
+}
+
+func (b *bench) measureBurstsNFS(ctx context.Context, e export, repeat int, report func(row)) error {
 	var rates, bare []float64
 	for i := range repeat {
 		onceBare, err := b.oneBurstNFS(ctx, func() error { return b.startBareInNode(ctx, e, folderOf("bare", i)) })

@@ -20,23 +20,12 @@ const ofClone = 10
 // measureClone: a claim names one with many small files as its source; files a
 // second from the claim to the volume. All copies are made on the same node, on
 // the same mount.
-func (b *bench) measureClone(ctx context.Context, report func(row)) (err error) {
-	e, err := firstExport()
-	if err != nil {
-		return err
-	}
-	if err := b.loadImage(ctx); err != nil {
-		return err
-	}
-	defer func() { err = both(err, func() error { return b.unmountExport(ctx) }) }()
-	if err := b.mountExport(ctx, e); err != nil {
-		return err
-	}
+func (b *bench) measureClone(ctx context.Context, report func(row)) error {
 	own := folderOf("clone", 0)
-	if err := b.runPod(ctx, "make-folders", []string{imageBare, "files", "--directory=" + podShare, "--make=" + own}); err != nil {
-		return err
-	}
-	defer func() { err = both(err, func() error { return b.removeFolder(ctx) }) }()
+	return b.onExport(ctx, []string{own}, func(e export) error { return b.measureCloneOn(ctx, e, own, report) })
+}
+
+func (b *bench) measureCloneOn(ctx context.Context, e export, own string, report func(row)) (err error) {
 	defer func() { err = both(err, func() error { return b.removeMade(context.WithoutCancel(ctx)) }) }()
 	defer func() { err = both(err, func() error { return b.removePod(context.WithoutCancel(ctx), podInNode) }) }()
 	if err := b.startInNode(ctx, e, own); err != nil {
