@@ -140,7 +140,7 @@ func astray(t *testing.T, s *Share, d deed, step int, plant planting, place stri
 	if d.before != nil {
 		d.before(t, b.Share)
 	}
-	b.options.Timeout = 5 * time.Second
+	b.options.Timeout = time.Minute // a share under load takes long, and what hangs does so for ever
 	var once sync.Mutex
 	asked := 0
 	b.options.Fence = func() error {

@@ -80,7 +80,10 @@ func TestTheAPIServerTakesEveryManifestOfTheDocuments(t *testing.T) {
 				continue
 			}
 			file := filepath.Join(t.TempDir(), "manifest.yaml")
-			manifest := strings.NewReplacer("namespace: team-a", "namespace: "+s.namespace).Replace(b.Text)
+			manifest := strings.NewReplacer(
+				"namespace: team-a", "namespace: "+s.namespace,
+				"name: nfs-client", "name: "+s.unique("nfs-client"), // another test may have a class of that name
+			).Replace(b.Text)
 			if err := os.WriteFile(file, []byte(manifest), 0o600); err != nil {
 				t.Fatal(err)
 			}
