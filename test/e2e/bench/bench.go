@@ -110,7 +110,7 @@ func awaitReady(ctx context.Context, p *process, url string) error {
 // cluster.
 func (b *bench) clear(ctx context.Context, batch int) error {
 	// What is to be cleaned up is so also after an interrupt.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 	defer cancel()
 	return b.store.remove(ctx, append(prefixes(namespace, batch), eventKeys+namespace+"/")...)
 }

@@ -15,8 +15,8 @@ const ourShare = 10
 // fill puts claims and volumes that are bound into the cluster, and onto the
 // share what belongs to those that are the provisioner's.
 func (b *bench) fill(ctx context.Context, n int) error {
-	const encoders = 4
-	chunks := slices.Collect(slices.Chunk(b.numbering.some(filling, n), atOnce/2))
+	const encoders, together = 4, 64
+	chunks := slices.Collect(slices.Chunk(b.numbering.some(filling, n), together))
 	return loops.Parallel(encoders, chunks, func(names []loops.Names) error {
 		var objects []stored
 		for i, name := range names {

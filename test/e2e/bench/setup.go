@@ -131,7 +131,7 @@ func (b *bench) sweep(ctx context.Context) error {
 
 // finish takes everything back.
 func (b *bench) finish(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 	defer cancel()
 	problems := []error{b.sweep(ctx), b.share.renew(), b.beside.renew(), os.RemoveAll(filepath.Join(b.work, kubeconfigFile))}
 	err := b.client.CoreV1().Namespaces().Delete(ctx, namespace, metav1.DeleteOptions{})
@@ -145,7 +145,7 @@ func (b *bench) finish(ctx context.Context) error {
 func (b *bench) removeMade(ctx context.Context) error {
 	const page = 500
 	options := metav1.ListOptions{Limit: page}
-	keys := []string{claimKeys + namespace + "/"}
+	var keys []string
 	for {
 		volumes, err := b.client.CoreV1().PersistentVolumes().List(ctx, options)
 		if err != nil {
@@ -160,12 +160,5 @@ func (b *bench) removeMade(ctx context.Context) error {
 			break
 		}
 	}
-	for len(keys) > 0 {
-		some := keys[:min(atOnce, len(keys))]
-		keys = keys[len(some):]
-		if err := b.store.remove(ctx, some...); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(b.store.remove(ctx, claimKeys+namespace+"/"), b.store.removeKeys(ctx, keys))
 }

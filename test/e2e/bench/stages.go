@@ -62,9 +62,13 @@ func measure(ctx context.Context, o options) (err error) {
 		}
 		rows := b.run(ctx, s)
 		if ctx.Err() != nil {
+			b.say("interrupted; what was measured before is in %s", jsonFile(o.work))
 			return ctx.Err() // what is there from before is worth more than a part
 		}
 		r.Rows = append(r.Rows, rows...)
+		if err := r.write(o.work); err != nil {
+			return err
+		}
 		for _, row := range rows {
 			if row.Problem != "" {
 				failures++

@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/nfs-provisioner/nfs-provisioner/test/e2e/bench/loops"
 )
 
 // Where the API server keeps what it serves.
@@ -63,32 +65,43 @@ func newStored(key string, object runtime.Object) (stored, error) {
 	return stored{key, b.String()}, nil
 }
 
-// atOnce is how many operations etcd takes in one transaction.
-const atOnce = 128
+// atOnce is how many operations are under way. Each is one transaction: a watch
+// that is resumed after a revision has missed the other objects of that revision,
+// for the API server gives none to two.
+const atOnce = 32
 
 func (s *store) put(ctx context.Context, objects []stored) error {
-	for len(objects) > 0 {
-		some := objects[:min(atOnce, len(objects))]
-		objects = objects[len(some):]
-		operations := make([]clientv3.Op, 0, len(some))
-		for _, o := range some {
-			operations = append(operations, clientv3.OpPut(o.key, o.value))
+	return loops.Parallel(atOnce, objects, func(o stored) error {
+		if _, err := s.client.Put(ctx, o.key, o.value); err != nil {
+			return fmt.Errorf("write %s to etcd: %w", o.key, err)
 		}
-		if _, err := s.client.Txn(ctx).Then(operations...).Commit(); err != nil {
-			return fmt.Errorf("write %d objects to etcd: %w", len(some), err)
+		return nil
+	})
+}
+
+// remove removes everything below some prefixes, one prefix after the other.
+func (s *store) remove(ctx context.Context, prefixes ...string) error {
+	for _, prefix := range prefixes {
+		there, err := s.client.Get(ctx, prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly())
+		if err != nil {
+			return fmt.Errorf("list %q in etcd: %w", prefix, err)
+		}
+		keys := make([]string, 0, len(there.Kvs))
+		for _, pair := range there.Kvs {
+			keys = append(keys, string(pair.Key))
+		}
+		if err := s.removeKeys(ctx, keys); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// remove removes everything below some prefixes, at once.
-func (s *store) remove(ctx context.Context, prefixes ...string) error {
-	var operations []clientv3.Op
-	for _, p := range prefixes {
-		operations = append(operations, clientv3.OpDelete(p, clientv3.WithPrefix()))
-	}
-	if _, err := s.client.Txn(ctx).Then(operations...).Commit(); err != nil {
-		return fmt.Errorf("remove %q from etcd: %w", prefixes, err)
-	}
-	return nil
+func (s *store) removeKeys(ctx context.Context, keys []string) error {
+	return loops.Parallel(atOnce, keys, func(key string) error {
+		if _, err := s.client.Delete(ctx, key); err != nil {
+			return fmt.Errorf("remove %s from etcd: %w", key, err)
+		}
+		return nil
+	})
 }
