@@ -32,6 +32,9 @@ func newClients(c Config) (clients, error) {
 	config.UserAgent = "nfs-provisioner/" + c.Version
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	// The API server compresses even watches for who accepts it: work for both, an
+	// event at a time, that the network between them does not need.
+	config.DisableCompression = true
 	config.QPS, config.Burst = c.QPS, c.Burst
 	seen := &contact{}
 	config.Wrap(seen.watch)

@@ -116,7 +116,7 @@ func (b *bench) sweep(ctx context.Context) error {
 	problems := []error{
 		b.store.remove(ctx, append(append(prefixes(namespace, passing), prefixes(namespace, filling)...), eventKeys+namespace+"/")...),
 		b.removeMade(ctx),
-		b.store.remove(ctx, volumeKeys+exportName),
+		b.store.remove(ctx, claimKeys+namespace+"/"+exportName, volumeKeys+exportName),
 		disallow(ctx, b.client, namespace),
 		b.removeFlowSchemas(ctx),
 	}
@@ -141,24 +141,27 @@ func (b *bench) finish(ctx context.Context) error {
 	return errors.Join(append(problems, b.store.close())...)
 }
 
-// removeMade removes claims and volumes whose names the API server gave.
+// removeMade removes claims and volumes whose names the API server gave, but for
+// those by which pods have the export.
 func (b *bench) removeMade(ctx context.Context) error {
-	const page = 500
-	options := metav1.ListOptions{Limit: page}
+	claims, err := b.client.CoreV1().PersistentVolumeClaims(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	volumes, err := b.client.CoreV1().PersistentVolumes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
 	var keys []string
-	for {
-		volumes, err := b.client.CoreV1().PersistentVolumes().List(ctx, options)
-		if err != nil {
-			return err
-		}
-		for i := range volumes.Items {
-			if loops.Of(&volumes.Items[i], namespace) {
-				keys = append(keys, volumeKeys+volumes.Items[i].Name)
-			}
-		}
-		if options.Continue = volumes.Continue; options.Continue == "" {
-			break
+	for i := range claims.Items {
+		if c := &claims.Items[i]; c.Name != exportName {
+			keys = append(keys, claimKeys+namespace+"/"+c.Name)
 		}
 	}
-	return errors.Join(b.store.remove(ctx, claimKeys+namespace+"/"), b.store.removeKeys(ctx, keys))
+	for i := range volumes.Items {
+		if v := &volumes.Items[i]; v.Name != exportName && loops.Of(v, namespace) {
+			keys = append(keys, volumeKeys+v.Name)
+		}
+	}
+	return b.store.removeKeys(ctx, keys)
 }

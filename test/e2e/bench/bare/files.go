@@ -8,9 +8,12 @@ import (
 	"path/filepath"
 )
 
-// files makes, fills or removes folders for the benchmark where it cannot do so
+// files removes, then makes, and fills folders for the benchmark where it cannot do so
 // itself: on an export, in a pod.
 func files(_ context.Context, o options) error {
+	if err := clean(o); err != nil {
+		return err
+	}
 	for _, folder := range o.make {
 		path := filepath.Join(o.directory, folder)
 		if err := errors.Join(os.MkdirAll(path, 0o777), os.Chmod(path, 0o777)); err != nil {
@@ -22,6 +25,11 @@ func files(_ context.Context, o options) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// clean removes a folder, if one is to be.
+func clean(o options) error {
 	if o.remove == "" {
 		return nil
 	}
