@@ -180,7 +180,7 @@ func (c *copying) content(to folder, n string, stands int) (err error) {
 		}
 	}()
 	begin := func() (err error) {
-		made, err = openAt(int(to.Fd()), n, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, info.Mode&0o777)
+		made, err = c.create(int(to.Fd()), n, info.Mode&0o777)
 		return err
 	}
 	var extra []attribute
@@ -211,6 +211,32 @@ func (c *copying) content(to folder, n string, stands int) (err error) {
 		return err
 	}
 	return c.write(func() error { return dressFile(made, int(to.Fd()), n, &info, extra) })
+}
+
+// create makes a file that nobody has made before. The error is EEXIST where there
+// is what was copied already, for the source told the name twice. A file of one
+// name may have been made by a server that was then started anew, and asked again:
+// nothing is in it, so another one takes its place.
+func (c *copying) create(folder int, n string, mode uint32) (int, error) {
+	for try := 1; ; try++ {
+		made, err := openAt(folder, n, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, mode)
+		if err == nil {
+			return made, nil
+		}
+		if !errors.Is(err, unix.EEXIST) || c.folds || try == attempts {
+			return -1, err
+		}
+		var there unix.Statx_t
+		if err := unix.Statx(folder, n, unix.AT_SYMLINK_NOFOLLOW|unix.AT_STATX_FORCE_SYNC, unix.STATX_BASIC_STATS, &there); err != nil {
+			return -1, err
+		}
+		if there.Mode&unix.S_IFMT != unix.S_IFREG || there.Nlink != 1 {
+			return -1, err
+		}
+		if err := unix.Unlinkat(folder, n, 0); err != nil {
+			return -1, err
+		}
+	}
 }
 
 // buffer takes one that is free, or a new one: there are as many as goroutines.

@@ -46,12 +46,17 @@ func TestWhatAServerMadeWhenItWasAskedForTheFirstTimeIsFilledAndDressed(t *testi
 	from, to := t.TempDir(), t.TempDir()
 	must(t, os.MkdirAll(filepath.Join(from, "folder/deeper"), 0o755))
 	must(t, os.WriteFile(filepath.Join(from, "folder/deeper/file"), []byte("data"), 0o640))
+	must(t, os.WriteFile(filepath.Join(from, "small"), []byte("data"), 0o640))
+	must(t, os.WriteFile(filepath.Join(from, "large"), make([]byte, 3*copyBuffer), 0o640))
 	must(t, os.Symlink("anywhere", filepath.Join(from, "link")))
 	must(t, unix.Mkfifo(filepath.Join(from, "fifo"), 0o640))
 	if os.Getuid() == 0 {
 		must(t, os.Lchown(filepath.Join(from, "link"), 1000, 1000))
 	}
 	must(t, os.Mkdir(filepath.Join(to, "folder"), 0o700))
+	for _, empty := range []string{"small", "large"} {
+		must(t, os.WriteFile(filepath.Join(to, empty), nil, 0o600))
+	}
 	must(t, os.Symlink("anywhere", filepath.Join(to, "link")))
 	must(t, unix.Mkfifo(filepath.Join(to, "fifo"), 0o600))
 	if err := copyOver(t, from, to, nil); err != nil {
