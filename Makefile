@@ -35,6 +35,8 @@ ACTIONLINT_VERSION := v1.7.12
 ACTIONLINT := out/tools/actionlint-$(ACTIONLINT_VERSION)
 CYCLONEDX_VERSION := v1.10.0
 CYCLONEDX := out/tools/cyclonedx-gomod-$(CYCLONEDX_VERSION)
+KUBE_SCORE_VERSION := v1.20.0
+KUBE_SCORE := out/tools/kube-score-$(KUBE_SCORE_VERSION)
 GOVULNCHECK_VERSION := v1.9.0
 GOVULNCHECK := out/tools/govulncheck-$(GOVULNCHECK_VERSION)
 HELM     := out/bin/helm
@@ -139,11 +141,23 @@ docs-check: ## The documents: links, quotes, manifests, names; and that docs/com
 	go test $(GOTESTFLAGS) ./test/docs
 	@.ci/command-line | diff docs/command-line.md - || { echo "docs/command-line.md is not what --help says: make docs"; exit 1; }
 
+# What kube-score would have, and the chart has not: a limit of the CPU, which slows who is stopped in the middle of an
+# operation; limits of a disk on which nothing is written; a pull of what a tag that never moves has already brought; a
+# user other than root, who alone can give directories to others (podSecurityContext changes it); a NetworkPolicy
+# without being asked (networkPolicy.enabled), since many networks have none.
+SCORED := --ignore-container-cpu-limit \
+	--ignore-test container-ephemeral-storage-request-and-limit \
+	--ignore-test container-image-pull-policy \
+	--ignore-test container-security-context-user-group-id \
+	--ignore-test pod-networkpolicy
+
 .PHONY: chart-lint
-chart-lint: $(HELM) ## The chart: helm lint, the tests of what it renders, promtool's of its alerts, and deploy/
+chart-lint: $(HELM) $(KUBE_SCORE) ## The chart: helm lint, kube-score, the tests of what it renders, promtool's of its alerts, and deploy/
 	@for values in $(CHART)/ci/*-values.yaml; do \
 		echo "helm lint --strict --values $$values"; \
 		$(HELM) lint --strict --quiet $(CHART) --values $$values; \
+		$(HELM) template nfs $(CHART) --namespace default --values $$values > out/scored.yaml; \
+		$(KUBE_SCORE) score --output-format ci $(SCORED) out/scored.yaml | { grep -vE '^\[(OK|SKIPPED)\]' || true; }; \
 	done
 	HELM=$(CURDIR)/$(HELM) go test $(GOTESTFLAGS) ./test/chart
 	@diff <($(DEPLOY)) deploy/base/nfs-provisioner.yaml || { echo "deploy/ is not what the chart renders: make deploy"; exit 1; }
@@ -269,7 +283,7 @@ clean: ## Delete out/; Go's caches and the cluster's programs stay
 # The tools. Go's cache makes those quick that have nothing to do.
 
 .PHONY: tools
-tools: $(GOLANGCI) $(ACTIONLINT) $(HELM) $(GOVULNCHECK)
+tools: $(GOLANGCI) $(ACTIONLINT) $(HELM) $(KUBE_SCORE) $(GOVULNCHECK)
 
 $(GOLANGCI):
 	@echo "building golangci-lint $(GOLANGCI_VERSION) (some 3 minutes the first time)"
@@ -290,6 +304,9 @@ $(ACTIONLINT):
 
 $(CYCLONEDX):
 	$(call tool,github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod,$(CYCLONEDX_VERSION))
+
+$(KUBE_SCORE):
+	$(call tool,github.com/zegl/kube-score/cmd/kube-score,$(KUBE_SCORE_VERSION))
 
 $(GOVULNCHECK):
 	$(call tool,golang.org/x/vuln/cmd/govulncheck,$(GOVULNCHECK_VERSION))
