@@ -44,6 +44,7 @@ func TestWarnings(t *testing.T) {
 		"":                              "",
 		"storageClasses: [{name: nfs}]": "",
 		"shares: [{name: a, server: 127.0.0.1, path: /p}]": `the server of the share "a" is 127.0.0.1, which is another machine on each node.`,
+		"global: {imageRegistry: mirror.example.com}":      "global.imageRegistry is not looked at by this chart: set the value of its own instead.",
 		"replicaCount: 0": "replicaCount is 0: no claim gets a volume, and no volume is deleted.",
 		"securityProfile: restricted": "securityProfile is restricted: the root of every share has to be writable for the user 65532, " +
 			"and what other users close to it there stays when their volumes are deleted, until they open it.",

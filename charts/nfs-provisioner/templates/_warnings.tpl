@@ -6,6 +6,9 @@
 {{- $warnings = append $warnings (printf "the server of the share %q is %s, which is another machine on each node." .name .server) -}}
 {{- end -}}
 {{- end -}}
+{{- range $name, $_ := .Values.global -}}
+{{- $warnings = append $warnings (printf "global.%s is not looked at by this chart: set the value of its own instead." $name) -}}
+{{- end -}}
 {{- if eq (int .Values.replicaCount) 0 -}}
 {{- $warnings = append $warnings "replicaCount is 0: no claim gets a volume, and no volume is deleted." -}}
 {{- end -}}
