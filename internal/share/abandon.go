@@ -15,12 +15,16 @@ import (
 //
 // Errors: ErrRecordDamaged, ErrTimeout, ErrBusy, or the file system's.
 func (s *Share) Abandon(ctx context.Context, r Record) error {
-	if err := s.stopClone(ctx, r.Volume); err != nil {
+	stopped, err := s.stopClone(ctx, r.Volume)
+	if err != nil {
 		return s.fail("abandon directory "+quote(r.Directory.path), err)
 	}
-	_, err := do(ctx, s, "abandon directory "+quote(r.Directory.path), keysOf(r.Volume, r.Directory), func(t *tree) (struct{}, error) {
+	_, err = do(ctx, s, "abandon directory "+quote(r.Directory.path), keysOf(r.Volume, r.Directory), func(t *tree) (struct{}, error) {
 		return struct{}{}, s.abandon(t, r)
 	})
+	if err == nil && stopped != nil {
+		s.forgetClone(r.Volume, stopped) // until then Clones names it, and whoever follows those asks again
+	}
 	return err
 }
 

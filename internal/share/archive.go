@@ -87,6 +87,9 @@ func (s *Share) archive(t *tree, v Volume, owner Record) (Directory, error) {
 		if err == nil {
 			err = move(t, owner, place)
 		}
+		if errors.Is(err, errUnknown) {
+			return Directory{}, err // who tries again goes on from the archive's record
+		}
 		if err != nil {
 			return Directory{}, errors.Join(err, removeRecord(t, archive))
 		}
@@ -111,11 +114,17 @@ func move(t *tree, r Record, to Directory) error {
 	}
 	left, problem := t.exists(from.path)
 	arrived, other := t.exists(to.path)
-	if !left && arrived {
+	switch {
+	case problem != nil || other != nil:
+		return fmt.Errorf("%w: %w", errUnknown, errors.Join(err, problem, other))
+	case !left && arrived:
 		return nil
 	}
-	return errors.Join(err, problem, other)
+	return err
 }
+
+// errUnknown: a directory was moved, or it was not.
+var errUnknown = errors.New("whether the directory was moved is not known")
 
 // findArchive finds the archive that an earlier call made of v.
 func findArchive(t *tree, v Volume) (Directory, bool) {

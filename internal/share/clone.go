@@ -92,7 +92,7 @@ func (s *Share) reserve(t *tree, r Record) (Record, error) {
 	case !missing && (owner.State != Active || !owner.names(r.Volume, r.Cluster) || owner.Copy == ""):
 		return Record{}, &OwnedError{Directory: r.Directory.path, Owned: r.Directory.path, Owner: owner}
 	}
-	exists, err := lookAt(t, r.Directory)
+	exists, err := lookAtServer(t, r.Directory)
 	if err == nil && exists {
 		err = fmt.Errorf("%w: %q", ErrExists, r.Directory)
 	}
@@ -120,7 +120,11 @@ func (s *Share) reserve(t *tree, r Record) (Record, error) {
 	if err := t.MkdirAll(discardedFolder, 0o700); err != nil {
 		return Record{}, err
 	}
-	return r, t.into(copyOf(r), func() error { return t.Mkdir(copyOf(r), 0o700) })
+	err = t.into(copyOf(r), func() error { return t.Mkdir(copyOf(r), 0o700) })
+	if errors.Is(err, fs.ErrExist) {
+		err = nil // its name is nobody else's: a server made it, and was started anew before it said so
+	}
+	return r, err
 }
 
 // finishEarlier finishes what another process left that had only this to do. It
@@ -140,7 +144,7 @@ func finishEarlier(t *tree, r Record) (Record, error) {
 	if copied {
 		return finish(t, owner)
 	}
-	exists, err := lookAt(t, owner.Directory)
+	exists, err := lookAtServer(t, owner.Directory)
 	if err != nil || !exists {
 		return Record{}, err
 	}
@@ -212,7 +216,7 @@ func (s *Share) isUnfinished(t *tree, r Record) (bool, error) {
 	if copied || err != nil {
 		return copied, err
 	}
-	exists, err := lookAt(t, r.Directory)
+	exists, err := lookAtServer(t, r.Directory)
 	return !exists, err
 }
 

@@ -440,6 +440,28 @@ func TestASourceThatIsRemovedByHandEndsTheCopy(t *testing.T) {
 	awaitNoCopies(t, s)
 }
 
+// Whoever follows copies asks again for the end of one that is still listed.
+func TestACopyThatCouldNotBeTakenBackIsListedUntilItIs(t *testing.T) {
+	s := newShare(t, t.TempDir())
+	_, r, goOn := midway(t, s)
+	close(goOn)
+	discarded := filepath.Join(s.Mount, discardedFolder)
+	must(t, os.Remove(discarded))
+	must(t, os.WriteFile(discarded, nil, 0o600))
+	if err := s.Abandon(t.Context(), r); err == nil {
+		t.Fatal("it was taken back to where there is no folder")
+	}
+	if got := s.Clones(); len(got) != 1 || got[0].Volume != r.Volume || !got[0].Ended {
+		t.Errorf("listed are %+v", got)
+	}
+	must(t, os.Remove(discarded))
+	must(t, s.Abandon(t.Context(), r))
+	if got := s.Clones(); len(got) > 0 {
+		t.Errorf("at the end there are listed %+v", got)
+	}
+	awaitNoCopies(t, s)
+}
+
 func TestACopyForWhichThereIsNoRoomIsTakenAwayAndMadeWhenThereIs(t *testing.T) {
 	for _, full := range []error{unix.ENOSPC, unix.EDQUOT} {
 		t.Run(full.Error(), func(t *testing.T) {

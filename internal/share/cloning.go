@@ -238,18 +238,17 @@ func (c *cloning) fits(space Space) bool {
 // errStopped tells a copy that nobody wants it any more.
 var errStopped = errors.New("the copy was given up")
 
-// stopClone stops the copy for a volume, if there is one, and forgets it.
-func (s *Share) stopClone(ctx context.Context, volume string) error {
+// stopClone stops the copy for a volume, if there is one.
+func (s *Share) stopClone(ctx context.Context, volume string) (*cloning, error) {
 	c := s.cloning(volume)
 	if c == nil {
-		return nil
+		return nil, nil
 	}
 	c.cancel(errStopped)
 	if !c.wait(ctx, s.options.Timeout) {
-		return errors.Join(ctx.Err(), fmt.Errorf("%w: the copy for volume %s has not stopped yet", ErrBusy, volume))
+		return nil, errors.Join(ctx.Err(), fmt.Errorf("%w: the copy for volume %s has not stopped yet", ErrBusy, volume))
 	}
-	s.forgetClone(volume, c)
-	return nil
+	return c, nil
 }
 
 // removeCopy removes a copy that is of no use.

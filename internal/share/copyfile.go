@@ -214,9 +214,9 @@ func (c *copying) content(to folder, n string, stands int) (err error) {
 }
 
 // create makes a file that nobody has made before. The error is EEXIST where there
-// is what was copied already, for the source told the name twice. A file of one
-// name may have been made by a server that was then started anew, and asked again:
-// nothing is in it, so another one takes its place.
+// is what was copied already, for the source told the name twice. One that is
+// empty may have been made by a server that was then started anew, and asked
+// again: another one takes its place.
 func (c *copying) create(folder int, n string, mode uint32) (int, error) {
 	for try := 1; ; try++ {
 		made, err := openAt(folder, n, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, mode)
@@ -227,14 +227,15 @@ func (c *copying) create(folder int, n string, mode uint32) (int, error) {
 			return -1, err
 		}
 		var there unix.Statx_t
-		if err := unix.Statx(folder, n, unix.AT_SYMLINK_NOFOLLOW|unix.AT_STATX_FORCE_SYNC, unix.STATX_BASIC_STATS, &there); err != nil {
-			return -1, err
+		problem := unix.Statx(folder, n, unix.AT_SYMLINK_NOFOLLOW|unix.AT_STATX_FORCE_SYNC, unix.STATX_BASIC_STATS, &there)
+		if problem == nil {
+			if there.Mode&unix.S_IFMT != unix.S_IFREG || there.Nlink != 1 || there.Size > 0 {
+				return -1, err
+			}
+			problem = unix.Unlinkat(folder, n, 0)
 		}
-		if there.Mode&unix.S_IFMT != unix.S_IFREG || there.Nlink != 1 {
-			return -1, err
-		}
-		if err := unix.Unlinkat(folder, n, 0); err != nil {
-			return -1, err
+		if problem != nil && !errors.Is(problem, unix.ENOENT) {
+			return -1, problem
 		}
 	}
 }

@@ -200,6 +200,9 @@ func (e *emptying) removeFolder(parent *os.File, n, name string, depth int) bool
 		// Held open all the way down, a tree would take a descriptor a level.
 		up := rand.Text()
 		err := e.step(func() error { return unix.Renameat(int(parent.Fd()), n, int(e.top.Fd()), up) })
+		if errors.Is(err, unix.ENOENT) {
+			return true // it was moved, or is gone
+		}
 		if err != nil {
 			e.failed(name, err)
 		}

@@ -111,7 +111,11 @@ func part(t *tree, owner Record, volume string) (alone Record, last bool, err er
 		if i < 0 {
 			return Record{}, false, nil
 		}
-		return Record{}, false, t.Remove(folder + "/" + fileName(volume))
+		err := t.Remove(folder + "/" + fileName(volume))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil // a server removed it, and was started anew before it said so
+		}
+		return Record{}, false, err
 	}
 	alone = owner
 	alone.Volume, alone.Shared = volume, false
@@ -151,7 +155,9 @@ func unshare(t *tree, r Record) error {
 	names, err := t.currentNames(folder)
 	problems := []error{err}
 	for _, name := range names {
-		problems = append(problems, t.Remove(folder+"/"+name))
+		if err := t.Remove(folder + "/" + name); !errors.Is(err, fs.ErrNotExist) {
+			problems = append(problems, err)
+		}
 	}
 	if err := t.Rmdir(folder); !errors.Is(err, fs.ErrNotExist) {
 		problems = append(problems, err)

@@ -45,6 +45,11 @@ func newScene(t *testing.T) *scene {
 			t.Error(err)
 		}
 	})
+	// Without it there are no pods, and after an outage of the API server it comes late.
+	s.eventually("the namespace's service account", func(ctx context.Context) (bool, string, error) {
+		_, err := under.client.CoreV1().ServiceAccounts(name).Get(ctx, "default", metav1.GetOptions{})
+		return err == nil, fmt.Sprint(err), nil
+	})
 	return s
 }
 

@@ -63,6 +63,7 @@ func TestRolloutHandsOverWithinTwoSeconds(t *testing.T) {
 	s.makeClass(k)
 	stop := make(chan struct{})
 	changes := make(chan []change)
+	old := s.holder(underTest)
 	go func() { changes <- s.watchLease(stop) }()
 	if _, err := command(t.Context(), "kubectl", "rollout", "restart", "deployment", "--namespace", home, "--selector", "app.kubernetes.io/instance="+release); err != nil {
 		t.Fatal(err)
@@ -87,6 +88,11 @@ func TestRolloutHandsOverWithinTwoSeconds(t *testing.T) {
 	if rollout != nil {
 		t.Fatal(rollout)
 	}
+	// The old leader counts no more for the rollout when it begins to stop.
+	s.expectAnotherLeader(underTest, old, patience)
+	s.makeClaim(claim(fmt.Sprintf("c-%d", made), k.Name))
+	s.bound(fmt.Sprintf("c-%d", made))
+	made++
 	close(stop)
 	seen := <-changes
 	handovers := 0

@@ -21,7 +21,7 @@ import (
 const shareSuite = "share-test-"
 
 // The behaviour of a share is one suite. Here it runs on every export, as a
-// node's kernel mounts it, with NFS 4.1 and 3.
+// node's kernel mounts it, with NFS 4.2, 4.1 and 3.
 func TestShareBehavesTheSameOnEveryExport(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -45,8 +45,11 @@ func TestShareBehavesTheSameOnEveryExport(t *testing.T) {
 		return "/" + name
 	}
 	for _, e := range under.exports {
-		v4, v3 := []string{"nfsvers=4.1"}, []string{"nfsvers=3", "nolock"}
+		v42, v4, v3 := []string{"nfsvers=4.2"}, []string{"nfsvers=4.1"}, []string{"nfsvers=3", "nolock"}
 		versions := map[string][]string{"v4": v4}
+		if e != under.plain() && !e.squash {
+			versions = map[string][]string{"v42": v42}
+		}
 		switch {
 		case !e.squash && !testing.Short():
 			versions["v3"] = v3
