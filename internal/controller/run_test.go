@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/fake"
+	clientgotesting "k8s.io/client-go/testing"
 	"k8s.io/klog/v2"
 
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
@@ -42,6 +43,25 @@ type system struct {
 	stop   func() error // asks the program to stop and says how it ended
 }
 
+// watchCopies lets a fake API server give copies of its objects to who watches
+// them, as each client of a real one has its own.
+func watchCopies(client *fake.Clientset) {
+	client.PrependWatchReactor("*", func(action clientgotesting.Action) (bool, watch.Interface, error) {
+		var options metav1.ListOptions
+		if a, ok := action.(clientgotesting.WatchActionImpl); ok {
+			options = a.ListOptions
+		}
+		w, err := client.Tracker().Watch(action.GetResource(), action.GetNamespace(), options)
+		if err != nil {
+			return true, nil, err
+		}
+		return true, watch.Filter(w, func(e watch.Event) (watch.Event, bool) {
+			e.Object = e.Object.DeepCopyObject()
+			return e, true
+		}), nil
+	})
+}
+
 func start(t *testing.T, objects ...runtime.Object) *system {
 	t.Helper()
 	return startAgainst(t, func(*system) {}, objects...)
@@ -58,6 +78,7 @@ func startAgainst(t *testing.T, prepare func(*system), objects ...runtime.Object
 			Provisioner: valid().Provisioner,
 			Parameters:  map[string]string{"pathPattern": "${.PVC.namespace}/${.PVC.name}", "onDelete": "delete"},
 		})...)
+	watchCopies(s.client)
 	allow(s.client, func(*authorizationv1.ResourceAttributes) bool { return true })
 	prepare(s)
 	c := valid()
