@@ -35,6 +35,7 @@ func render(folder string) error {
 func (r report) markdown(to interface{ Write([]byte) (int, error) }, plots []plotFile) error {
 	t, err := texttemplate.New("benchmark.md").Funcs(texttemplate.FuncMap{
 		"cell": cell, "escape": escape, "verdict": row.verdict, "line": about.line,
+		"join": func(all []string) string { return strings.Join(all, " and ") },
 	}).Parse(page)
 	if err != nil {
 		return err

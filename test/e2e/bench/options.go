@@ -30,7 +30,7 @@ func flags(o *options) *pflag.FlagSet {
 	set.StringVar(&o.provisioner, "provisioner", "out/bin/nfs-provisioner", "program of the provisioner")
 	set.StringVar(&o.profile, "profile", "nfs-provisioner", "how that is started: one of "+strings.Join(profileNames(), ", ")+", or a file like those")
 	set.StringToStringVar(&o.parameters, "class", nil, "parameters of the class, besides those of the profile: KEY=VALUE,...")
-	set.StringSliceVar(&o.only, "only", nil, "measure these rows alone: "+strings.Join(allKeys(), ","))
+	set.StringSliceVar(&o.only, "only", nil, "measure these rows alone, and keep the others of a report of the same program: "+strings.Join(allKeys(), ","))
 	set.IntVar(&o.repeat, "repeat", repeat, "how often each side is measured; rows that take long are measured less often")
 	set.BoolVar(&o.quick, "quick", false, "small numbers: a test that all of it works, and no measurement")
 	set.StringVar(&o.out, "out", "docs", "where benchmark.json, benchmark.md and the plots go")

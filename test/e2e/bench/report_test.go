@@ -99,3 +99,20 @@ func TestThePlotsShowWhatWasMeasured(t *testing.T) {
 		t.Errorf("there is a plot of what was not measured: %v", err)
 	}
 }
+
+func TestRowsThatAreMeasuredAloneTakeTheirPlaceInTheReport(t *testing.T) {
+	before := someReport()
+	now := report{About: before.About, Rows: []row{measured("giant", "a giant", "ms", "a loop", []float64{1}, []float64{2}, target{})}}
+	onlyGiant := func(key string) bool { return key == "giant" }
+	got := now.onto(before, onlyGiant)
+	if len(got.Rows) != 4 || got.Rows[0].Key != "burst" || got.Rows[3].Name != "a giant" || got.Rows[3].Problem != "" {
+		t.Errorf("got %+v", got.Rows)
+	}
+	if want := []string{"giant"}; !reflect.DeepEqual(got.About.Again, want) {
+		t.Errorf("measured by themselves were %q, want %q", got.About.Again, want)
+	}
+	now.About.Provisioner = "nfs-provisioner 2.0"
+	if got := now.onto(before, onlyGiant); len(got.Rows) != 1 {
+		t.Errorf("rows of another program are kept: %+v", got.Rows)
+	}
+}

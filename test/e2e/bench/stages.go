@@ -75,6 +75,9 @@ func measure(ctx context.Context, o options) (err error) {
 			}
 		}
 	}
+	if before, err := readReport(o.out); err == nil && len(o.only) > 0 {
+		r = r.onto(before, o.wants)
+	}
 	b.say("writing the report to %s", o.out)
 	if err := errors.Join(r.write(o.out), render(o.out)); err != nil {
 		return err

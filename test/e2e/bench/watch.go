@@ -9,6 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
 
 	"github.com/nfs-provisioner/nfs-provisioner/test/e2e/bench/loops"
 )
@@ -32,7 +34,11 @@ func look(ctx context.Context, client kubernetes.Interface) (*sight, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch volumes: %w", err)
 	}
-	w, err := client.CoreV1().PersistentVolumes().Watch(ctx, metav1.ListOptions{ResourceVersion: list.ResourceVersion})
+	// The API server ends watches when it likes to.
+	volumes := client.CoreV1().PersistentVolumes()
+	w, err := watchtools.NewRetryWatcherWithContext(ctx, list.ResourceVersion, &cache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) { return volumes.Watch(ctx, o) },
+	})
 	if err != nil {
 		return nil, fmt.Errorf("watch volumes: %w", err)
 	}
