@@ -193,7 +193,7 @@ func removeRecord(t *tree, r Record) error {
 	if err := t.confirm(r, aside); err != nil {
 		return err
 	}
-	if err := t.Remove(aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := t.Remove(aside); err != nil {
 		return err
 	}
 	pruneAbove(t, r.Directory)

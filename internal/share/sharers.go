@@ -111,11 +111,7 @@ func part(t *tree, owner Record, volume string) (alone Record, last bool, err er
 		if i < 0 {
 			return Record{}, false, nil
 		}
-		err := t.Remove(folder + "/" + fileName(volume))
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil // a server removed it, and was started anew before it said so
-		}
-		return Record{}, false, err
+		return Record{}, false, t.Remove(folder + "/" + fileName(volume))
 	}
 	alone = owner
 	alone.Volume, alone.Shared = volume, false
@@ -155,9 +151,7 @@ func unshare(t *tree, r Record) error {
 	names, err := t.currentNames(folder)
 	problems := []error{err}
 	for _, name := range names {
-		if err := t.Remove(folder + "/" + name); !errors.Is(err, fs.ErrNotExist) {
-			problems = append(problems, err)
-		}
+		problems = append(problems, t.Remove(folder+"/"+name))
 	}
 	if err := t.Rmdir(folder); !errors.Is(err, fs.ErrNotExist) {
 		problems = append(problems, err)

@@ -145,9 +145,14 @@ func (t *tree) Move(name, to string, stands func() bool) error {
 	return errors.Join(lost, t.mount.renameNew(to, name))
 }
 
-// Remove removes a file.
+// Remove removes a file. One that is not there is none: a server that was started
+// anew may have removed it, and not have said so.
 func (t *tree) Remove(name string) error {
-	return t.changing(func() error { return t.mount.remove(name) })
+	err := t.changing(func() error { return t.mount.remove(name) })
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // Rmdir removes a directory that is empty, and never anything else: where a
