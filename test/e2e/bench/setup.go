@@ -116,7 +116,7 @@ func (b *bench) sweep(ctx context.Context) error {
 	problems := []error{
 		b.store.remove(ctx, append(append(prefixes(namespace, passing), prefixes(namespace, filling)...), eventKeys+namespace+"/")...),
 		b.removeMade(ctx),
-		b.store.remove(ctx, claimKeys+namespace+"/"+exportName, volumeKeys+exportName),
+		b.store.removeKeys(ctx, []string{claimKeys + namespace + "/" + exportName, volumeKeys + exportName}),
 		disallow(ctx, b.client, namespace),
 		b.removeFlowSchemas(ctx),
 	}
