@@ -123,17 +123,25 @@ const manyCopied = 6000
 func (s *scene) manyToCopy(on export, class string) {
 	s.Helper()
 	s.makeClaim(claim("source", class))
-	place := directory(on, s.bound("source"))
-	s.look(on, fmt.Sprintf("cd %s && for d in $(seq 40); do mkdir $d; for f in $(seq %d); do echo $f > $d/$f; done; done", place, manyCopied/40))
+	s.look(on, makeMany(directory(on, s.bound("source"))))
+}
+
+// makeMany is a script that makes manyCopied files in a directory.
+func makeMany(place string) string {
+	return fmt.Sprintf("cd %s && for d in $(seq 40); do mkdir $d; for f in $(seq %d); do echo $f > $d/$f; done; done", place, manyCopied/40)
 }
 
 // copying waits until some of a copy is there, and returns where.
 func (s *scene) copying(on export, volume string) string {
 	s.Helper()
-	var place string
-	s.eventually("a copy for "+volume, func(ctx context.Context) (bool, string, error) {
-		out, err := command(ctx, "kubectl", "exec", "--namespace", home, on.inspector(), "--", "sh", "-c", "ls -d "+clones+"/"+volume+"_*/?* 2>/dev/null | head -n 1")
-		place = strings.TrimSpace(out)
+	return s.copyingIn(clones, volume, func(ctx context.Context, script string) (string, error) { return inInspector(ctx, on, script) })
+}
+
+// copyingIn is copying where a shell command sees the share's clones elsewhere.
+func (s *scene) copyingIn(folder, volume string, run func(ctx context.Context, script string) (string, error)) (place string) {
+	s.Helper()
+	s.eventually("a copy for "+volume, func(ctx context.Context) (_ bool, _ string, err error) {
+		place, err = run(ctx, "ls -d "+folder+"/"+volume+"_*/?* 2>/dev/null | head -n 1")
 		return place != "", place, err
 	})
 	return place

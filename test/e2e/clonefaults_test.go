@@ -3,8 +3,6 @@
 package e2e
 
 import (
-	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -35,8 +33,7 @@ func TestACloneEndsWholeWhateverHappensToItsShare(t *testing.T) {
 		{"the server is killed", f.ganesha, nfs("kill"), nfs("start"), nil},
 		{
 			"the share is filled", full,
-			server("fallocate -l $(($(stat -f -c '%a*%S' .) * 99 / 100)) fill; dd if=/dev/zero of=rest bs=4k 2>/dev/null || true"),
-			server("rm fill rest"), []string{"no space left on device"},
+			server(fillUp), server(makeRoom), []string{"no space left on device"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -47,12 +44,9 @@ func TestACloneEndsWholeWhateverHappensToItsShare(t *testing.T) {
 			s.makeClaim(claim(source, k.Name))
 			place := inside(c.on, s.bound(source))
 			// As the user that root is to the server, which alone can keep its owner.
-			c.on.look(s, fmt.Sprintf("cd %s && for d in $(seq 40); do mkdir $d; for f in $(seq %d); do echo $f > $d/$f; done; done; chown -R 65534:65534 .", place, manyCopied/40))
+			c.on.look(s, makeMany(place)+"; chown -R 65534:65534 .")
 			volume := "pvc-" + string(s.makeClaim(cloned(clone, source, k.Name)).UID)
-			s.eventually("a copy for "+volume, func(ctx context.Context) (bool, string, error) {
-				out, err := c.on.run(ctx, "ls -d .nfs-provisioner/clones/"+volume+"_*/?* 2>/dev/null | head -n 1")
-				return out != "", out, err
-			})
+			s.copyingIn(".nfs-provisioner/clones", volume, c.on.run)
 			if err := c.begin(); err != nil {
 				t.Fatal(err)
 			}

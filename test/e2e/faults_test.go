@@ -77,8 +77,7 @@ func TestFaultOfAnNFSServer(t *testing.T) {
 			},
 			{
 				"full", full,
-				server("fallocate -l $(($(stat -f -c '%a*%S' .) * 99 / 100)) fill; dd if=/dev/zero of=rest bs=4k 2>/dev/null || true", full),
-				server("rm fill rest", full),
+				server(fillUp, full), server(makeRoom, full),
 				[]string{"no space left on device", "free space on the share"}, true,
 			},
 			{

@@ -69,6 +69,12 @@ const (
 	kernelImages = "/srv/nfs/" + frailFolder
 )
 
+// Scripts that fill the file system of the directory they run in, and undo that.
+const (
+	fillUp   = "fallocate -l $(($(stat -f -c '%a*%S' .) * 99 / 100)) fill; dd if=/dev/zero of=rest bs=4k 2>/dev/null || true"
+	makeRoom = "rm fill rest"
+)
+
 func kernelMount(share string) string { return kernelFolder + "/" + share }
 func kernelRoot(share string) string  { return kernelMount(share) + "/root" }
 func kernelPath(share string) string  { return "/export/" + frailFolder + "/" + share + "/root" }
