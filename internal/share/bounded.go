@@ -151,6 +151,9 @@ func (s *Share) leave(keys []string) {
 	}
 	s.inside--
 	s.heard = time.Now()
+	if len(keys) > 0 {
+		s.served = s.heard
+	}
 	s.silent, s.stuck = false, 0
 	close(s.changed)
 	s.changed = make(chan struct{})

@@ -31,8 +31,8 @@ const (
 type copying struct {
 	ctx      context.Context //nolint:containedctx // the life of the work, not of a call
 	fence    func() error
-	reads    pace // on the share of the source
-	writes   pace // on the share of the copy
+	reads    *pace // on the share of the source
+	writes   *pace // on the share of the copy
 	from, to *mount
 	foreign  bool // they are on two shares
 	files    *atomic.Int64
@@ -55,7 +55,7 @@ type copying struct {
 // about; what is there then is no copy.
 func (c *copying) run() error {
 	defer c.links.end()
-	c.crew = newCrew()
+	c.crew = newCrew(func() bool { return c.reads.busy() || c.writes.busy() })
 	c.buffers = make(chan []byte, crewSize)
 	c.links.at = map[file]*link{}
 	c.offload.Store(!c.foreign)

@@ -24,7 +24,7 @@ func copyOver(t *testing.T, from, to string, change func(*copying)) error {
 	made, err := os.Open(to)
 	must(t, err)
 	t.Cleanup(func() { must(t, made.Close()) })
-	free := func() pace { return newPace(make(chan struct{}, 4), func() bool { return false }) }
+	free := func() *pace { return newPace(make(chan struct{}, 4), func() bool { return false }) }
 	w := &copying{
 		ctx: t.Context(), fence: func() error { return nil }, reads: free(), writes: free(), from: &mount{source}, to: &mount{made},
 		files: &atomic.Int64{}, bytes: &atomic.Int64{}, links: links{known: &atomic.Int64{}},

@@ -11,11 +11,14 @@ const (
 	chunk    = 32 // names that one of them takes at a time
 )
 
-// A crew is what helps one walk at all levels of its tree: a place for each
-// goroutine but the one that walks.
-type crew chan struct{}
+// A crew is what helps one walk at all levels of its tree, unless the walk has to
+// go slowly.
+type crew struct {
+	places chan struct{} // one for each goroutine but the one that walks
+	slowly func() bool
+}
 
-func newCrew() crew { return make(crew, crewSize-1) }
+func newCrew(slowly func() bool) crew { return crew{make(chan struct{}, crewSize-1), slowly} }
 
 // each works on all names, in parallel as far as somebody of the crew is free,
 // and returns when that is done.
@@ -28,9 +31,13 @@ func (c crew) each(names []string, work func(name string)) {
 				work(n)
 			}
 		}
+		if c.slowly() {
+			all()
+			continue
+		}
 		select {
-		case c <- struct{}{}:
-			group.Go(func() { defer func() { <-c }(); all() })
+		case c.places <- struct{}{}:
+			group.Go(func() { defer func() { <-c.places }(); all() })
 		default:
 			all()
 		}

@@ -30,7 +30,7 @@ const (
 type emptying struct {
 	ctx     context.Context //nolint:containedctx // the life of the work, not of a call
 	fence   func() error
-	pace    pace
+	pace    *pace
 	crew    crew
 	removed *atomic.Int64
 	observe func() // called with each that is removed
@@ -42,10 +42,10 @@ type emptying struct {
 	problems map[string]error
 }
 
-func newEmptying(ctx context.Context, fence func() error, p pace, removed *atomic.Int64, observe func()) *emptying {
+func newEmptying(ctx context.Context, fence func() error, p *pace, removed *atomic.Int64, observe func()) *emptying {
 	return &emptying{
 		ctx: ctx, fence: fence, pace: p, removed: removed, observe: observe,
-		crew: newCrew(), problems: map[string]error{},
+		crew: newCrew(p.busy), problems: map[string]error{},
 	}
 }
 

@@ -6,11 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -204,36 +200,4 @@ func immutable(folder string, set bool) error {
 		err = unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, int(flags))
 	}
 	return errors.Join(err, f.Close())
-}
-
-func TestALongRemovalTakesOneStepAtATimeWhileSomebodyWaits(t *testing.T) {
-	for name, c := range map[string]struct {
-		busy bool
-		want int
-	}{"somebody waits": {true, 1}, "nobody waits": {false, crewSize}} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var at, most atomic.Int64
-				e := newEmptying(t.Context(), func() error { return nil }, newPace(make(chan struct{}, 2*crewSize), func() bool { return c.busy }), new(atomic.Int64), func() {})
-				var group sync.WaitGroup
-				for range crewSize {
-					group.Go(func() {
-						err := e.step(func() error {
-							most.Store(max(most.Load(), at.Add(1)))
-							time.Sleep(time.Second) // of the bubble's clock
-							at.Add(-1)
-							return nil
-						})
-						if err != nil {
-							t.Error(err)
-						}
-					})
-				}
-				group.Wait()
-				if got := int(most.Load()); got != c.want {
-					t.Errorf("%d steps ran at once, want %d", got, c.want)
-				}
-			})
-		})
-	}
 }

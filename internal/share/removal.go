@@ -83,12 +83,16 @@ func (s *Share) remove(volume string, how func(volume string, removed *atomic.In
 	return r, nil
 }
 
-// busy says whether somebody waits for the share, for whom a removal that takes
-// long has to make room.
+// lull is how long nobody must have come for a volume before the share counts as
+// nobody's: those who come one after another would each find it taken.
+const lull = 100 * time.Millisecond
+
+// busy says whether somebody waits for the share, or did a moment ago, for whom
+// work that takes long has to make room.
 func (s *Share) busy() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.inside > 0 || s.waiting > 1
+	return s.inside > 0 || s.waiting > 1 || time.Since(s.served) < lull
 }
 
 // await waits for the end of a removal, for a moment. Small ones end in it.
@@ -189,7 +193,7 @@ func emptyPlace(s *Share, t *tree, place string, removed *atomic.Int64) error {
 	if !info.IsDir() {
 		return fmt.Errorf("%w: %s is a %s", ErrNotOurs, place, kind(info))
 	}
-	e := newEmptying(s.stop, t.fence, s.pace(), removed, s.options.Observer.Removed)
+	e := newEmptying(s.stop, t.fence, s.restingPace(), removed, s.options.Observer.Removed)
 	for {
 		progress, err := e.pass(t, place)
 		if err != nil {
