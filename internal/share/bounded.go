@@ -48,7 +48,7 @@ func do[T any](ctx context.Context, s *Share, operation string, keys []string, f
 				s.failed(o.err)
 			}
 			s.options.Observer.Returned(verb(operation), time.Since(began))
-			s.leave(keys)
+			s.leave(keys, o.err == nil)
 			o.err = s.fail(operation, o.err)
 			done <- o
 		}()
@@ -142,8 +142,9 @@ func (s *Share) whyBusy(keys []string) error {
 }
 
 // leave gives keys and place back. That an operation came back is proof that
-// the server answers.
-func (s *Share) leave(keys []string) {
+// the server answers. One that has failed is tried again and again, and has served
+// nobody.
+func (s *Share) leave(keys []string, done bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, k := range keys {
@@ -151,7 +152,7 @@ func (s *Share) leave(keys []string) {
 	}
 	s.inside--
 	s.heard = time.Now()
-	if len(keys) > 0 {
+	if done && len(keys) > 0 {
 		s.served = s.heard
 	}
 	s.silent, s.stuck = false, 0

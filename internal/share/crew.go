@@ -1,9 +1,6 @@
 package share
 
-import (
-	"slices"
-	"sync"
-)
+import "sync"
 
 // Bounds of one walk through a tree.
 const (
@@ -25,15 +22,18 @@ func newCrew(slowly func() bool) crew { return crew{make(chan struct{}, crewSize
 func (c crew) each(names []string, work func(name string)) {
 	var group sync.WaitGroup
 	defer group.Wait()
-	for some := range slices.Chunk(names, chunk) {
+	for len(names) > 0 {
+		if c.slowly() {
+			work(names[0])
+			names = names[1:]
+			continue
+		}
+		some := names[:min(chunk, len(names))]
+		names = names[len(some):]
 		all := func() {
 			for _, n := range some {
 				work(n)
 			}
-		}
-		if c.slowly() {
-			all()
-			continue
 		}
 		select {
 		case c.places <- struct{}{}:

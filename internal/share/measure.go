@@ -71,7 +71,7 @@ func (s *Share) rest(ctx context.Context, d time.Duration) error {
 			return errClosed
 		case <-time.After(d):
 		}
-		if !s.busy() {
+		if !s.taken() {
 			return nil
 		}
 		if err := s.silence(); err != nil {

@@ -23,18 +23,38 @@ const (
 	restAtLeast = 2 * time.Millisecond
 	// restAtMost is the longest: a step that took longer has waited, not worked.
 	restAtMost = time.Second
+	// lull is how long nobody must have come for a volume before a share is nobody's:
+	// of those who come one after another, each would find it taken.
+	lull = 100 * time.Millisecond
 )
 
-// pace is that of one piece of background work on the share.
-func (s *Share) pace() *pace { return newPace(s.steps, s.busy) }
+// pace is that of one piece of background work on the share, which somebody waits
+// for.
+func (s *Share) pace() *pace { return newPace(s.steps, s.taken) }
 
-// restingPace is that of work which may take long: it soon rests for as long as
-// it works while somebody waits for the share, so that neither the server nor
-// this machine is kept from others.
+// restingPace is that of work which nobody waits for if it takes long: soon it
+// rests for as long as it works while others come, so that neither the server nor
+// this machine is kept from them. Whoever came before it began does not count:
+// that is who began it.
 func (s *Share) restingPace() *pace {
-	p := s.pace()
-	p.long = time.Now().Add(restsAfter)
+	began := time.Now()
+	p := newPace(s.steps, func() bool { return s.visited(began) })
+	p.long = began.Add(restsAfter)
 	return p
+}
+
+// taken says whether somebody waits for the share.
+func (s *Share) taken() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inside > 0 || s.waiting > 1
+}
+
+// visited says whether somebody waits for the share, or was served a moment ago.
+func (s *Share) visited(since time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inside > 0 || s.waiting > 1 || s.served.After(since) && time.Since(s.served) < lull
 }
 
 func newPace(steps chan struct{}, busy func() bool) *pace {
@@ -45,7 +65,8 @@ func newPace(steps chan struct{}, busy func() bool) *pace {
 // not be done if the work has ended meanwhile.
 func (p *pace) run(ctx context.Context, step func(ended error) error) error {
 	if !p.busy() {
-		return p.inPlace(ctx, step)
+		_, err := p.inPlace(ctx, step)
+		return err
 	}
 	select {
 	case p.narrow <- struct{}{}:
@@ -53,19 +74,20 @@ func (p *pace) run(ctx context.Context, step func(ended error) error) error {
 	case <-ctx.Done():
 		return step(context.Cause(ctx))
 	}
-	began := time.Now()
-	err := p.inPlace(ctx, step)
-	p.rest(ctx, time.Since(began))
+	worked, err := p.inPlace(ctx, step)
+	p.rest(ctx, worked)
 	return err
 }
 
-func (p *pace) inPlace(ctx context.Context, step func(ended error) error) error {
+func (p *pace) inPlace(ctx context.Context, step func(ended error) error) (worked time.Duration, err error) {
 	select {
 	case p.steps <- struct{}{}:
 		defer func() { <-p.steps }()
 	case <-ctx.Done():
 	}
-	return step(context.Cause(ctx))
+	began := time.Now()
+	err = step(context.Cause(ctx))
+	return time.Since(began), err
 }
 
 // rest rests for as long as was worked, now or after what is worked next.
@@ -77,9 +99,13 @@ func (p *pace) rest(ctx context.Context, worked time.Duration) {
 	if p.owed < restAtLeast {
 		return
 	}
-	rested := time.NewTimer(min(p.owed, restAtMost))
-	defer rested.Stop()
+	due := min(p.owed, restAtMost)
 	p.owed = 0
+	if !p.busy() {
+		return
+	}
+	rested := time.NewTimer(due)
+	defer rested.Stop()
 	select {
 	case <-rested.C:
 	case <-ctx.Done():

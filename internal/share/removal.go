@@ -83,18 +83,6 @@ func (s *Share) remove(volume string, how func(volume string, removed *atomic.In
 	return r, nil
 }
 
-// lull is how long nobody must have come for a volume before the share counts as
-// nobody's: those who come one after another would each find it taken.
-const lull = 100 * time.Millisecond
-
-// busy says whether somebody waits for the share, or did a moment ago, for whom
-// work that takes long has to make room.
-func (s *Share) busy() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.inside > 0 || s.waiting > 1 || time.Since(s.served) < lull
-}
-
 // await waits for the end of a removal, for a moment. Small ones end in it.
 func (s *Share) await(ctx context.Context, r *removal) error {
 	count := func(n int) {

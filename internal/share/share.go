@@ -65,7 +65,7 @@ type Share struct {
 	waiting  int                      // calls of Remove that wait for the trash
 	stuck    int                      // of them, those that were there when the share fell silent
 	heard    time.Time                // when an operation came back last, or began when none was inside
-	served   time.Time                // when one on a volume came back last
+	served   time.Time                // when one on a volume was done last
 	silent   bool                     // an operation has outlived its deadline, and none has come back since
 	keys     map[string]struct{}      // volumes and directories that operations hold
 	changed  chan struct{}            // closed when an operation has come back
