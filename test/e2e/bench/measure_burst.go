@@ -4,10 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
-const againstCreate = "a loop with as many workers that makes, for the same claims, the directory (mkdir, chmod) and the same volume (one request)"
+const (
+	againstCreate = "a loop with as many workers that makes, for the same claims, the directory (mkdir, chmod) and the same volume (one request)"
+	againstBound  = "the same loop; the cluster's own controller binds the claims of both"
+)
+
+// A pace is how fast claims of a burst get their volumes, and how fast they are
+// Bound, in claims a second.
+type pace struct{ made, bound float64 }
 
 // measureBurst: claims exist, the provisioner starts; volumes a second from the
 // first to the last.
@@ -20,67 +28,76 @@ func (b *bench) measureBurst(ctx context.Context, report func(row)) error {
 		if w == workers {
 			n, repeat, want = b.burst, b.repeat, nearlyBare()
 		}
-		var rates, bare []float64
+		var made, bareMade, bound, bareBound []float64
 		for i := range repeat {
-			once, onceBare, err := b.burstPair(ctx, n, w)
+			once, bare, err := b.burstPair(ctx, n, w)
 			if err != nil {
 				return err
 			}
-			rates, bare = append(rates, once), append(bare, onceBare)
-			b.say("burst, %s, %d of %d: %.0f volumes/s, bare %.0f", workersText(w), i+1, repeat, once, onceBare)
+			made, bareMade = append(made, once.made), append(bareMade, bare.made)
+			bound, bareBound = append(bound, once.bound), append(bareBound, bare.bound)
+			b.say("burst, %s, %d of %d: %.0f volumes/s, bare %.0f; %.0f claims/s Bound, bare %.0f",
+				workersText(w), i+1, repeat, once.made, bare.made, once.bound, bare.bound)
 		}
-		report(measured("burst", fmt.Sprintf("burst of %d claims, %s", n, workersText(w)), "volumes/s", againstCreate, rates, bare, want).at(w))
+		name := fmt.Sprintf("burst of %d claims, %s", n, workersText(w))
+		report(measured("burst", name, "volumes/s", againstCreate, made, bareMade, want).at(w))
+		report(measured("burst", name+", until they are Bound", "claims/s", againstBound, bound, bareBound, target{}))
 	}
 	return nil
 }
 
 // burstPair measures a bare burst and one of the provisioner.
-func (b *bench) burstPair(ctx context.Context, n, workers int) (rate, bare float64, err error) {
+func (b *bench) burstPair(ctx context.Context, n, workers int) (ours, bare pace, err error) {
 	like, err := b.ours.likeness(false).Flag()
 	if err != nil {
-		return 0, 0, err
+		return pace{}, pace{}, err
 	}
 	bare, err = b.oneBurst(ctx, n, func() (*process, error) {
 		return b.bare("burst-bare", "create", "--directory="+b.share.root, like, fmt.Sprintf("--workers=%d", workers))
 	})
 	if err != nil {
-		return 0, 0, err
+		return pace{}, pace{}, err
 	}
-	rate, err = b.oneBurst(ctx, n, func() (*process, error) {
+	ours, err = b.oneBurst(ctx, n, func() (*process, error) {
 		p, _, err := b.launchProvisioner("burst", workers)
 		return p, err
 	})
-	return rate, bare, err
+	return ours, bare, err
 }
 
-// oneBurst makes claims, starts who serves them, and measures the rate.
-func (b *bench) oneBurst(ctx context.Context, n int, begin func() (*process, error)) (rate float64, err error) {
+// oneBurst makes claims, starts who serves them, and measures the pace.
+func (b *bench) oneBurst(ctx context.Context, n int, begin func() (*process, error)) (reached pace, err error) {
 	if err := b.share.renew(); err != nil {
-		return 0, err
+		return pace{}, err
 	}
 	defer func() { err = both(err, func() error { return b.clear(ctx, passing) }) }()
 	if _, err := b.putPending(ctx, n, classUnderTest); err != nil {
-		return 0, err
+		return pace{}, err
 	}
 	if err := b.quiet(ctx); err != nil {
-		return 0, err
+		return pace{}, err
 	}
 	sight, err := look(ctx, b.client)
 	if err != nil {
-		return 0, err
+		return pace{}, err
 	}
 	defer sight.stop()
 	ctx, cancel := context.WithTimeoutCause(ctx, burstLimit, errEnough)
 	defer cancel()
 	p, err := begin()
 	if err != nil {
-		return 0, err
+		return pace{}, err
 	}
-	all, err := sight.made(ctx, p, namespace, n)
-	if all.count > 1 && errors.Is(err, errEnough) {
+	made, bound, err := sight.served(ctx, p, namespace, n)
+	if made.count > 1 && errors.Is(err, errEnough) {
 		err = nil
 	}
-	return all.rate(), errors.Join(err, p.stop())
+	reached = pace{made: made.rate(), bound: math.NaN()}
+	if bound.count > 0 {
+		bound.first = made.first
+		reached.bound = bound.rate()
+	}
+	return reached, errors.Join(err, p.stop())
 }
 
 // burstLimit is how long one burst may take. Of a provisioner that needs longer,

@@ -105,6 +105,28 @@ func (s *sight) made(ctx context.Context, from *process, namespace string, n int
 	return all, nil
 }
 
+// served waits until n volumes of claims of a namespace were made, and are Bound.
+func (s *sight) served(ctx context.Context, from *process, namespace string, n int) (made, bound span, err error) {
+	seen := map[string]bool{}
+	for bound.count < n {
+		e, err := s.next(ctx, from)
+		if err != nil {
+			return made, bound, fmt.Errorf("of %d volumes %d were made and %d are Bound: %w", n, made.count, bound.count, err)
+		}
+		if !loops.Of(e.volume, namespace) {
+			continue
+		}
+		if e.kind == watch.Added {
+			made.add(e.at)
+		}
+		if e.volume.Status.Phase == v1.VolumeBound && !seen[e.volume.Name] {
+			seen[e.volume.Name] = true
+			bound.add(e.at)
+		}
+	}
+	return made, bound, nil
+}
+
 // madeFor waits until the volume of a claim was made and says when.
 func (s *sight) madeFor(ctx context.Context, from *process, claim string) (seen, error) {
 	for {
