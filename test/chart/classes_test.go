@@ -42,6 +42,17 @@ func TestClassDefaultsAreThoseOfTheSchema(t *testing.T) {
 	}
 }
 
+// TestParametersWithoutQuotes: the API takes text alone; the chart writes it where only one thing can be meant.
+func TestParametersWithoutQuotes(t *testing.T) {
+	c := render(t, release{values: []string{minimal,
+		"storageClasses: [{name: nfs, parameters: {uid: 1234567890, gid: 0, archiveOnDelete: false, allowShared: true, overcommitRatio: 1.5}}]",
+	}}).one(t, "StorageClass")
+	want := map[string]any{"uid": "1234567890", "gid": "0", "archiveOnDelete": "false", "allowShared": "true", "overcommitRatio": "1.5"}
+	if got := c.at("parameters"); !reflect.DeepEqual(got, want) {
+		t.Errorf("the parameters are %v, want %v", got, want)
+	}
+}
+
 // TestClassFull: a class that says everything.
 func TestClassFull(t *testing.T) {
 	c := render(t, release{values: []string{twoShares, `

@@ -27,8 +27,8 @@ func TestNamesDisjoint(t *testing.T) {
 	values := `
 shares:
 - {name: default, server: nfs.example.com, path: /export}
-- {name: default-two, server: nfs.example.com, path: /export}
-- {name: ` + long + `, server: nfs.example.com, path: /export}
+- {name: default-two, server: nfs.example.com, path: /export-two}
+- {name: ` + long + `, server: nfs.example.com, path: /export-long}
 `
 	seen := map[string]string{}
 	for _, r := range releases {

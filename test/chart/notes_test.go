@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sigs.k8s.io/yaml"
 )
 
 // notes are what a person sees after the installation.
@@ -27,7 +29,7 @@ func TestNotes(t *testing.T) {
 	for file, want := range map[string][]string{
 		"full-values.yaml": {"storageClassName: fast", "kubectl --namespace storage-system rollout status deployment/storage",
 			"helm --namespace storage test rel", "describe pvc first", "keeps every claim"},
-		"minimal-values.yaml": {"No StorageClass was made", "provisioner: cluster.local/rel-nfs-provisioner", "keeps every claim"},
+		"minimal-values.yaml": {"No StorageClass was made by this release", "provisioner: cluster.local/rel-nfs-provisioner", "keeps every claim"},
 	} {
 		said := notes(t, ciValues(t)[file])
 		for _, w := range want {
@@ -35,6 +37,31 @@ func TestNotes(t *testing.T) {
 				t.Errorf("%s: the notes do not say %q:\n%s", file, w, said)
 			}
 		}
+	}
+}
+
+// TestNotesCanBePasted: a shell ends a document where its last line stands, alone and not indented.
+func TestNotesCanBePasted(t *testing.T) {
+	for file, kind := range map[string]string{"full-values.yaml": "PersistentVolumeClaim", "minimal-values.yaml": "StorageClass"} {
+		said := notes(t, ciValues(t)[file])
+		_, after, _ := strings.Cut(said, "<<'EOF'\n")
+		manifest, _, ended := strings.Cut(after, "\nEOF\n")
+		var o object
+		if err := yaml.Unmarshal([]byte(manifest), &o); err != nil || !ended || o.kind() != kind {
+			t.Errorf("%s: the notes apply %q (%v)", file, manifest, err)
+		}
+	}
+}
+
+// TestNotesSayWhatWillNotGoByItself: an image from nowhere, and a claim that waits for its pod.
+func TestNotesSayWhatWillNotGoByItself(t *testing.T) {
+	const waits, nowhere = "Pending until a pod uses it", "set image.repository"
+	later := minimal + "image: {repository: registry.example.com/nfs-provisioner}\nstorageClasses: [{name: nfs, volumeBindingMode: WaitForFirstConsumer}]"
+	if said := notes(t, later); !strings.Contains(said, waits) || strings.Contains(said, nowhere) {
+		t.Errorf("with a class whose claims wait, and an image, the notes say\n%s", said)
+	}
+	if said := notes(t, minimal+"storageClasses: [{name: nfs}]"); strings.Contains(said, waits) || !strings.Contains(said, nowhere) {
+		t.Errorf("with a class whose claims do not wait, and no image, the notes say\n%s", said)
 	}
 }
 

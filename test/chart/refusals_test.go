@@ -22,7 +22,6 @@ var refusals = map[string]struct{ values, says string }{
 	"misspelt share key":       {share("mountOption: [hard]"), "'mountOption' not allowed"},
 	"misspelt class key":       {class("reclaimpolicy: Delete"), "'reclaimpolicy' not allowed"},
 	"misspelt parameter":       {class("parameters: {pathpattern: x}"), "'pathpattern' not allowed"},
-	"share as a parameter":     {class("parameters: {share: a}"), "'share' not allowed"},
 	"misspelt image key":       {"image: {name: x}", "'name' not allowed"},
 	"share without a server":   {"shares: [{name: a, path: /p}]", "'server'"},
 	"share without a path":     {"shares: [{name: a, server: s}]", "'path'"},
@@ -35,14 +34,14 @@ var refusals = map[string]struct{ values, says string }{
 	"class without a name":     {"storageClasses: [{share: a}]", "'name'"},
 	"unknown reclaim policy":   {class("reclaimPolicy: Recycle"), "/storageClasses/0/reclaimPolicy"},
 	"unknown binding mode":     {class("volumeBindingMode: Later"), "/storageClasses/0/volumeBindingMode"},
-	"mode as a number":         {class("parameters: {mode: 0770}"), "/storageClasses/0/parameters/mode"},
 	"mode that is not octal":   {class("parameters: {mode: '0888'}"), "/storageClasses/0/parameters/mode"},
-	"uid as a number":          {class("parameters: {uid: 1000}"), "/storageClasses/0/parameters/uid"},
+	"uid below nothing":        {class("parameters: {uid: -1}"), "/storageClasses/0/parameters/uid"},
 	"ratio in percent":         {class("parameters: {overcommitRatio: '150%'}"), "/storageClasses/0/parameters/overcommitRatio"},
 	"ratio of nothing":         {class("parameters: {overcommitRatio: '0.0'}"), "/storageClasses/0/parameters/overcommitRatio"},
+	"ratio of 0":               {class("parameters: {overcommitRatio: 0}"), "/storageClasses/0/parameters/overcommitRatio"},
 	"retention without a unit": {class("parameters: {archiveRetention: '30'}"), "/storageClasses/0/parameters/archiveRetention"},
 	"unknown onDelete":         {class("parameters: {onDelete: keep}"), "/storageClasses/0/parameters/onDelete"},
-	"allowShared as a boolean": {class("parameters: {allowShared: true}"), "/storageClasses/0/parameters/allowShared"},
+	"allowShared as yes":       {class("parameters: {allowShared: 'yes'}"), "/storageClasses/0/parameters/allowShared"},
 	"default as text":          {class("default: 'yes'"), "/storageClasses/0/default"},
 	"provisioner with spaces":  {"provisionerName: my nfs", "/provisionerName"},
 	"replicas as text":         {"replicaCount: two", "/replicaCount"},
@@ -171,7 +170,7 @@ func TestMistakes(t *testing.T) {
 		"two classes of one name": {"storageClasses: [{name: a}, {name: a}]",
 			`storageClasses: the name "a" is given twice; each class needs a name of its own.`},
 		"two default classes": {"storageClasses: [{name: a, default: true}, {name: b, default: true}]",
-			`storageClasses: "a" and "b" are both marked default; a cluster should have one default class.`},
+			`storageClasses: "a" and "b" are both marked default; a cluster should have one default class. Leave default: true on one of them.`},
 		"two replicas without a lease": {"leaderElection: {enabled: false}",
 			"replicaCount is 2, but leaderElection.enabled is false: two replicas would write to a share at once. Set replicaCount to 1."},
 		"a monitor of no service": {"metrics: {service: {enabled: false}, serviceMonitor: {enabled: true}}",
@@ -181,7 +180,45 @@ func TestMistakes(t *testing.T) {
 		"server with a path": {"shares: [{name: a, server: 's:/p', path: /p}]",
 			`shares: the server of "a" is "s:/p"; write the host name or address alone, and the exported path in path.`},
 		"server with a port": {"shares: [{name: a, server: 's:2049', path: /p}]",
-			`shares: the server of "a" is "s:2049"; write a host name, an IPv4 or an IPv6 address.`},
+			`shares: the server of "a" is "s:2049"; leave out the port, and write it as port=2049 in mountOptions, of the share and of its classes.`},
+		"server with a dot at its end": {"shares: [{name: a, server: s.example.com., path: /p}]",
+			`shares: the server of "a" is "s.example.com."; leave out the dot at its end: s.example.com.`},
+		"server that is no name": {"shares: [{name: a, server: 'my server', path: /p}]",
+			`shares: the server of "a" is "my server"; write a host name, an IPv4 or an IPv6 address.`},
+		"path by a way around": {"shares: [{name: a, server: s, path: /p/../q}]",
+			`shares: the path of "a" is "/p/../q"; write where it leads, without "." and "..".`},
+		"a share in a share": {"shares: [{name: a, server: s, path: /p}, {name: b, server: S, path: /p/q}]",
+			`shares: "a" (s:/p) and "b" (S:/p/q) are one, or one lies in the other: a directory would have two owners. Make them two directories side by side, or one share with several classes.`},
+		"a share around a share": {"shares: [{name: a, server: s, path: /p}, {name: b, server: s, path: /}]",
+			`shares: "a" (s:/p) and "b" (s:/) are one, or one lies in the other: a directory would have two owners. Make them two directories side by side, or one share with several classes.`},
+		"usage all the time": {"shares: [{name: a, server: s, path: /p, usageInterval: 0h0m}]",
+			`shares: the usageInterval of "a" is "0h0m"; it must be more than 0, or empty for never.`},
+		"no time for an operation": {"operationTimeout: 0s",
+			`operationTimeout is "0s"; it must be more than 0, or empty for the program's default.`},
+		"inventory all the time": {"inventoryInterval: 0.0m",
+			`inventoryInterval is "0.0m"; it must be more than 0, or empty for the program's default.`},
+		"its own name as an older one": {"additionalProvisionerNames: [cluster.local/rel-nfs-provisioner]",
+			`additionalProvisionerNames has "cluster.local/rel-nfs-provisioner", which is the name of this install itself: leave it out.`},
+		"share as a parameter": {class("parameters: {share: default}"),
+			`storageClasses: the class "a" has its share among its parameters; write share: default beside its name.`},
+		"mode as a number": {class("parameters: {mode: 0770}"),
+			`storageClasses: the mode of the class "a" is the number 504, and octal or decimal is anybody's guess; put it in quotes, as in mode: "0770".`},
+		"uid of nobody at all": {class("parameters: {uid: 4294967295}"),
+			`storageClasses: the uid of the class "a" is 4294967295; the largest is 4294967294.`},
+		"gid too large": {class("parameters: {gid: '4294967296'}"),
+			`storageClasses: the gid of the class "a" is 4294967296; the largest is 4294967294.`},
+		"pattern without a dot": {class("parameters: {pathPattern: '${PVC.name}'}"),
+			`storageClasses: the pathPattern of the class "a" has ${PVC.name}, which is not known; known are ${.PVC.namespace}, ${.PVC.name}, ${.PVC.labels.KEY}, ${.PVC.annotations.KEY} and ${.PV.name}.`},
+		"pattern that is not closed": {class("parameters: {pathPattern: 'x/${.PVC.name'}"),
+			`storageClasses: the pathPattern of the class "a" is "x/${.PVC.name", in which "${.PVC.name" is not closed by a }.`},
+		"pattern in a pattern": {class("parameters: {pathPattern: '${.PVC.labels.app:-${.PVC.name}}'}"),
+			`storageClasses: the pathPattern of the class "a" is "${.PVC.labels.app:-${.PVC.name}}", in which "${.PVC.labels.app:-${.PVC.name}" holds another variable; what follows :- is text.`},
+		"pattern that leads up": {class("parameters: {pathPattern: '../${.PVC.name}'}"),
+			`storageClasses: the pathPattern of the class "a" is "../${.PVC.name}"; it leads down from the share's root, without "." and "..", and without a slash at its beginning, at its end or beside another.`},
+		"pattern from the root": {class("parameters: {pathPattern: '/${.PVC.name}'}"),
+			`storageClasses: the pathPattern of the class "a" is "/${.PVC.name}"; it leads down from the share's root, without "." and "..", and without a slash at its beginning, at its end or beside another.`},
+		"more asked for than allowed": {"resources: {requests: {memory: 1Gi}, limits: {memory: 600Mi}}",
+			"resources: requests.memory is 1Gi, more than limits.memory, which is 600Mi."},
 		"relative path": {"shares: [{name: a, server: s, path: p}]",
 			`shares: the path of "a" is "p"; write it from the root of the server, with a slash at its beginning.`},
 		"path with a slash at its end": {"shares: [{name: a, server: s, path: /p/}]",
@@ -215,8 +252,7 @@ func TestMistakes(t *testing.T) {
 func TestParameters(t *testing.T) {
 	schema := readSchema(t)
 	parameters, _ := schema.at("properties", "storageClasses", "items", "properties", "parameters", "properties").(map[string]any)
-	// The chart has a value of its own for the share of a class.
-	known := append(slices.Collect(maps.Keys(parameters)), "share")
+	known := slices.Collect(maps.Keys(parameters))
 
 	// The program names what it knows when it is given what it does not know.
 	_, err := provision.ParseParameters(map[string]string{"unheard-of": "x"})
@@ -230,5 +266,25 @@ func TestParameters(t *testing.T) {
 	slices.Sort(theirs)
 	if !slices.Equal(known, theirs) {
 		t.Errorf("the chart's schema knows the parameters\n%v\nthe program knows\n%v", known, theirs)
+	}
+}
+
+// TestPatterns: the chart takes a pattern that the program takes, and refuses one that it does not, as far as that can be
+// told without a claim.
+func TestPatterns(t *testing.T) {
+	for _, pattern := range []string{
+		provision.DefaultPathPattern, "${.PVC.namespace}/${.PVC.name}", "${.PVC.labels.app.kubernetes.io/name:-none}/${.PV.name}",
+		"${.PVC.annotations.nfs.io/storage-path}", "a$b/{c}", "${.PVC.labels.a:-}", "${.PVC.labels.a:-b c}", "..a/b..",
+		"${PVC.name}", "${.PVC.uid}", "${.PVC.labels}", "${.PVC.name", "${", "${}", "${.PVC.labels.a:-${.PV.name}}",
+	} {
+		t.Run(pattern, func(t *testing.T) {
+			t.Parallel()
+			_, wrong := provision.ParsePattern(pattern)
+			values := marshal(t, object{"storageClasses": []object{{"name": "a", "parameters": object{"pathPattern": pattern}}}})
+			_, errs, refused := template(t, release{values: []string{minimal, values}})
+			if (wrong != nil) != (refused != nil) {
+				t.Errorf("the program says %v, helm says %v\n%s", wrong, refused, errs)
+			}
+		})
 	}
 }

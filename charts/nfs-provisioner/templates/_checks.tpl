@@ -7,6 +7,10 @@
 {{- fail (printf $of "server" .server (printf "write an IPv6 address without brackets: %s" (trimAll "[]" .server))) -}}
 {{- else if contains "/" .server -}}
 {{- fail (printf $of "server" .server "write the host name or address alone, and the exported path in path") -}}
+{{- else if regexMatch "^[^:]+:[0-9]+$" .server -}}
+{{- fail (printf $of "server" .server (printf "leave out the port, and write it as port=%s in mountOptions, of the share and of its classes" (splitList ":" .server | last))) -}}
+{{- else if hasSuffix "." .server -}}
+{{- fail (printf $of "server" .server (printf "leave out the dot at its end: %s" (trimSuffix "." .server))) -}}
 {{- else if not (or (regexMatch $host .server) (and (regexMatch $ipv6 .server) (ge (len (splitList ":" .server)) 3))) -}}
 {{- fail (printf $of "server" .server "write a host name, an IPv4 or an IPv6 address") -}}
 {{- end -}}
@@ -14,13 +18,51 @@
 {{- fail (printf $of "path" .path "write it from the root of the server, with a slash at its beginning") -}}
 {{- else if and (ne .path "/") (hasSuffix "/" .path) -}}
 {{- fail (printf $of "path" .path (printf "leave out the slash at its end: %s" (trimSuffix "/" .path))) -}}
+{{- else if regexMatch "/\\.\\.?(/|$)" .path -}}
+{{- fail (printf $of "path" .path "write where it leads, without \".\" and \"..\"") -}}
 {{- else if regexMatch "//|[,[:cntrl:]]" .path -}}
 {{- fail (printf $of "path" .path "it may have no comma, no control character, and no two slashes in a row") -}}
 {{- end -}}
 {{- end }}
 
+{{/* Says true of a duration such as 0s, and nothing of any other. */}}
+{{- define "nfs-provisioner.isNothing" -}}
+{{- if regexMatch "^(0+(\\.0+)?(ms|s|m|h))+$" (. | default "") -}}
+true
+{{- end -}}
+{{- end }}
+
+{{/* Two shares of which one holds the other would give a directory two owners. Argument: the root context. */}}
+{{- define "nfs-provisioner.checkShares" -}}
+{{- $before := list -}}
+{{- range $share := .Values.shares -}}
+{{- if include "nfs-provisioner.isNothing" $share.usageInterval -}}
+{{- fail (printf "\n\nshares: the usageInterval of %q is %q; it must be more than 0, or empty for never.\n" $share.name $share.usageInterval) -}}
+{{- end -}}
+{{- $at := printf "%s/" (trimSuffix "/" $share.path) -}}
+{{- range $other := $before -}}
+{{- if eq (lower $other.server) (lower $share.server) -}}
+{{- $there := printf "%s/" (trimSuffix "/" $other.path) -}}
+{{- if or (hasPrefix $there $at) (hasPrefix $at $there) -}}
+{{- fail (printf "\n\nshares: %q (%s:%s) and %q (%s:%s) are one, or one lies in the other: a directory would have two owners. Make them two directories side by side, or one share with several classes.\n" $other.name $other.server $other.path $share.name $share.server $share.path) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $before = append $before $share -}}
+{{- end -}}
+{{- end }}
+
 {{/* Settings that go together. */}}
 {{- define "nfs-provisioner.checkSettings" -}}
+{{- range $key := list "operationTimeout" "inventoryInterval" -}}
+{{- if include "nfs-provisioner.isNothing" (get $.Values $key) -}}
+{{- fail (printf "\n\n%s is %q; it must be more than 0, or empty for the program's default.\n" $key (get $.Values $key)) -}}
+{{- end -}}
+{{- end -}}
+{{- $provisioner := include "nfs-provisioner.provisionerName" . -}}
+{{- if has $provisioner .Values.additionalProvisionerNames -}}
+{{- fail (printf "\n\nadditionalProvisionerNames has %q, which is the name of this install itself: leave it out.\n" $provisioner) -}}
+{{- end -}}
 {{- if and (not .Values.leaderElection.enabled) (eq (.Values.updateStrategy.type | default "Recreate") "RollingUpdate") -}}
 {{- fail "\n\nupdateStrategy is RollingUpdate, but leaderElection.enabled is false: the old pod and the new one would write to a share at once. Leave updateStrategy empty.\n" -}}
 {{- end -}}

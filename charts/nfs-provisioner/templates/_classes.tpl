@@ -6,7 +6,7 @@ provisioner: {{ include "nfs-provisioner.provisionerName" $root }}
 reclaimPolicy: {{ $class.reclaimPolicy | default "Delete" }}
 volumeBindingMode: {{ $class.volumeBindingMode | default "Immediate" }}
 {{- $share := ternary (dict "share" $class.share) dict (not (empty $class.share)) }}
-{{- with merge $share ($class.parameters | default dict) }}
+{{- with merge $share (include "nfs-provisioner.parameters" $class | fromYaml) }}
 parameters:
   {{- toYaml . | nindent 2 }}
 {{- end }}

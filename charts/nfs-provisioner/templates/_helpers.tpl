@@ -168,6 +168,7 @@ context and that namespace, which may be empty.
 {{- $_ := set $shares .name true -}}
 {{- include "nfs-provisioner.checkShare" . -}}
 {{- end -}}
+{{- include "nfs-provisioner.checkShares" . -}}
 {{- $classes := dict -}}
 {{- $default := "" -}}
 {{- range .Values.storageClasses -}}
@@ -178,9 +179,10 @@ context and that namespace, which may be empty.
 {{- if and .share (not (hasKey $shares .share)) -}}
 {{- fail (printf "\n\nstorageClasses: class %q names the share %q, which is not one of shares: %s.\n" .name .share (keys $shares | sortAlpha | join ", ")) -}}
 {{- end -}}
+{{- include "nfs-provisioner.checkParameters" . -}}
 {{- if .default -}}
 {{- if $default -}}
-{{- fail (printf "\n\nstorageClasses: %q and %q are both marked default; a cluster should have one default class.\n" $default .name) -}}
+{{- fail (printf "\n\nstorageClasses: %q and %q are both marked default; a cluster should have one default class. Leave default: true on one of them.\n" $default .name) -}}
 {{- end -}}
 {{- $default = .name -}}
 {{- end -}}

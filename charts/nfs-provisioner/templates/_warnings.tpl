@@ -17,14 +17,14 @@
 {{- $user := $pod.runAsUser | default "that the cluster gives it" -}}
 {{- $warnings = append $warnings (printf "securityProfile is restricted: the root of every share has to be writable for the user %v, and what other users close to it there stays when their volumes are deleted, until they open it." $user) -}}
 {{- range .Values.storageClasses -}}
-{{- $uid := (.parameters | default dict).uid -}}
+{{- $uid := (include "nfs-provisioner.parameters" . | fromYaml).uid -}}
 {{- if and $uid (ne $uid (toString $user)) -}}
 {{- $warnings = append $warnings (printf "the class %q asks for directories of the uid %s, which a server grants to root alone; its claims will fail." .name $uid) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- range .Values.storageClasses -}}
-{{- $parameters := .parameters | default dict -}}
+{{- $parameters := include "nfs-provisioner.parameters" . | fromYaml -}}
 {{- if and (eq (.reclaimPolicy | default "Delete") "Retain") (or $parameters.onDelete $parameters.archiveOnDelete) -}}
 {{- $warnings = append $warnings (printf "the class %q says what becomes of a directory when its volume is deleted, but with the reclaimPolicy Retain no volume is." .name) -}}
 {{- end -}}
