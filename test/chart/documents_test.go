@@ -55,17 +55,29 @@ func TestDocumentedValues(t *testing.T) {
 
 var helmCommand = regexp.MustCompile(`(?m)^helm (?:install|upgrade)(?:[^\n]*\\\n)*[^\n]*$`)
 
-// TestDocumentedCommands: helm takes every command by which a document installs or upgrades the chart, and renders it.
+// TestDocumentedCommands: helm takes every command by which a document installs or upgrades the chart, and renders it,
+// where there are the charts and, as my-values.yaml, the values of an install.
 func TestDocumentedCommands(t *testing.T) {
 	const asTemplate = `
 helm() {
   shift
   local arguments=()
-  for a in "$@"; do case $a in --reuse-values|--install) ;; *) arguments+=("$a") ;; esac; done
+  for a in "$@"; do case $a in --install) ;; *) arguments+=("$a") ;; esac; done
   "$HELM_PROGRAM" template "${arguments[@]}" --set-json 'image.pullPolicy="Always"'
 }
 `
 	program, err := exec.LookPath(helmProgram())
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory := t.TempDir()
+	charts, err := filepath.Abs("../../charts")
+	if err == nil {
+		err = os.Symlink(charts, filepath.Join(directory, "charts"))
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(directory, "my-values.yaml"), []byte(minimal), 0o600)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,11 +88,8 @@ helm() {
 				continue
 			}
 			shown++
-			if strings.Contains(command, "--reuse-values") {
-				command += ` --set 'shares[0].name=default,shares[0].server=nfs.example.com,shares[0].path=/export'`
-			}
 			cmd := exec.Command("bash", "-euc", asTemplate+command)
-			cmd.Dir = "../.."
+			cmd.Dir = directory
 			cmd.Env = append(os.Environ(), "HELM_PROGRAM="+program, "HOME="+t.TempDir())
 			if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "kind: Deployment") {
 				t.Errorf("%v: %s: %v\n%s", b, command, err, out)

@@ -51,13 +51,18 @@ func TestAReaderOfTheDocumentsGetsWhereTheySay(t *testing.T) {
 	r.must("kubectl", "rollout", "status", "--namespace", readerHome, "deployment/"+readerHome, "--timeout", "2m")
 
 	volumes := []string{r.bound("data").Name, r.bound("data-db-0").Name}
+	archives := []string{"data-" + volumes[0], "data-db-0-" + volumes[1]}
 	r.must("kubectl", "delete", "--namespace", r.namespace, "statefulset/db", "pvc/data", "--timeout", "1m")
 	r.must("kubectl", "delete", "--namespace", r.namespace, "pvc/data-db-0", "--timeout", "1m")
 	for _, v := range volumes {
 		r.volumeGone(v)
 	}
-	if left := r.look(r.on, "ls "+r.folder()); strings.Count(left, "archived-") != len(volumes) {
-		t.Errorf("the share holds %q, and not the archives of %d volumes", left, len(volumes))
+	// The class's pattern has the namespace and the claim's name.
+	left := strings.Fields(r.look(r.on, "ls "+r.folder()+"/archived-"+r.namespace))
+	slices.Sort(left)
+	slices.Sort(archives)
+	if !slices.Equal(left, archives) {
+		t.Errorf("the share holds the archives %q, not %q", left, archives)
 	}
 }
 
@@ -122,7 +127,7 @@ func newReader(t *testing.T) *reader {
 		Directory: directory, Namespace: r.namespace,
 		Replace: []string{
 			"nfs.example.com,shares[0].path=/export", r.on.server + ",shares[0].path=" + path.Join(r.on.path, readerFolder),
-			"registry.example.com/nfs-provisioner", image + ",image.tag=" + tag,
+			"registry.example.com/nfs-provisioner", image, "image.tag=0.1.0", "image.tag=" + tag,
 			"registry.example.com/db", under.testbox,
 			"namespace: default", "namespace: " + r.namespace,
 			"--namespace default", "--namespace " + r.namespace,
