@@ -130,6 +130,77 @@ topologySpreadConstraints:
 
 // TestDisruptionBudget: one replica may go at a time; where there is but one, nothing keeps it.
 func TestDisruptionBudget(t *testing.T) {
+	for values, want := range map[string]map[string]any{
+		"{}":                                     {"maxUnavailable": 1.0},
+		"podDisruptionBudget: {minAvailable: 1}": {"minAvailable": 1.0},
+		"podDisruptionBudget: {maxUnavailable: 50%}": {"maxUnavailable": "50%"},
+		"replicaCount: 1":                       nil,
+		"podDisruptionBudget: {enabled: false}": nil,
+	} {
+		all := render(t, release{values: []string{minimal, values}})
+		if want == nil {
+			if n := len(all.ofKind("PodDisruptionBudget")); n != 0 {
+				t.Errorf("%s gives %d budgets, want none", values, n)
+			}
+			continue
+		}
+		spec := all.one(t, "PodDisruptionBudget").at("spec").(map[string]any)
+		want["unhealthyPodEvictionPolicy"] = "AlwaysAllow"
+		want["selector"] = all.one(t, "Deployment").at("spec", "selector")
+		if !reflect.DeepEqual(spec, want) {
+			t.Errorf("%s gives the budget\n%v\nwant\n%v", values, spec, want)
+		}
+	}
+}
+
+// TestTimeToEnd: the program ends its work before Kubernetes ends it.
+func TestTimeToEnd(t *testing.T) {
+	d := render(t, release{values: []string{minimal, "terminationGracePeriodSeconds: 90"}}).one(t, "Deployment")
+	wantArgs(t, d, "--drain-timeout=80s")
+	if got := d.at("spec", "template", "spec", "terminationGracePeriodSeconds"); got != 90.0 {
+		t.Errorf("terminationGracePeriodSeconds is %v, want 90", got)
+	}
+}
+
+// TestRollout passes on what the values say of it.
+func TestRollout(t *testing.T) {
+	d := render(t, release{values: []string{minimal, `
+revisionHistoryLimit: 0
+updateStrategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 0, maxUnavailable: 1}}
+livenessProbe: {periodSeconds: 20}
+readinessProbe: {successThreshold: 2}
+`}}).one(t, "Deployment")
+	if got := d.at("spec", "revisionHistoryLimit"); got != 0.0 {
+		t.Errorf("revisionHistoryLimit is %v, want 0", got)
+	}
+	want := map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"maxSurge": 0.0, "maxUnavailable": 1.0}}
+	if got := d.at("spec", "strategy"); !reflect.DeepEqual(got, any(want)) {
+		t.Errorf("the strategy is %v, want %v", got, want)
+	}
+	c := d.container(t)
+	if c.at("livenessProbe", "periodSeconds") != 20.0 || c.at("livenessProbe", "timeoutSeconds") != 5.0 || c.at("readinessProbe", "successThreshold") != 2.0 {
+		t.Errorf("the probes are %v and %v", c.at("livenessProbe"), c.at("readinessProbe"))
+	}
+}
+
+// TestExtraVolumes come after those of the shares.
+func TestExtraVolumes(t *testing.T) {
+	d := render(t, release{values: []string{minimal, `
+extraVolumes: [{name: more, emptyDir: {}}]
+extraVolumeMounts: [{name: more, mountPath: /more, readOnly: true}]
+`}}).one(t, "Deployment")
+	volumes, mounts := d.list("spec", "template", "spec", "volumes"), d.container(t).list("volumeMounts")
+	if len(volumes) != 2 || !reflect.DeepEqual(volumes[1], any(map[string]any{"name": "more", "emptyDir": map[string]any{}})) {
+		t.Errorf("the volumes are %v", volumes)
+	}
+	if len(mounts) != 2 || !reflect.DeepEqual(mounts[1], any(map[string]any{"name": "more", "mountPath": "/more", "readOnly": true})) {
+		t.Errorf("the mounts are %v", mounts)
+	}
+}
+
+// TestResources: of what is set alone, the default of the other half gives way; the API server refuses a request above
+// its limit, and by then an older release may be gone.
+func TestResources(t *testing.T) {
 	halves := func(requests, limits map[string]any) map[string]any {
 		return map[string]any{"requests": requests, "limits": limits}
 	}
