@@ -10,8 +10,11 @@ import (
 	v1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/nfs-provisioner/nfs-provisioner/internal/share"
@@ -37,32 +40,47 @@ type caches struct {
 }
 
 // newCaches makes caches for one who serves the claims and volumes of these
-// provisioners.
-func newCaches(client kubernetes.Interface, provisioners ...string) (*caches, error) {
+// provisioners. They watch by client, and read lists by listing if there is one.
+func newCaches(client kubernetes.Interface, listing rest.Interface, provisioners ...string) *caches {
 	what := slimmer{provisioners}
 	factory := informers.NewSharedInformerFactoryWithOptions(client, resync, informers.WithTransform(what.slim))
-	c := &caches{
+	informer := func(object runtime.Object, lists cache.ListerWatcher, by cache.Indexers) cache.SharedIndexInformer {
+		return factory.InformerFor(object, func(_ kubernetes.Interface, resync time.Duration) cache.SharedIndexInformer {
+			return cache.NewSharedIndexInformerWithOptions(lists, object, cache.SharedIndexInformerOptions{ResyncPeriod: resync, Indexers: by})
+		})
+	}
+	claims := arriving[v1.PersistentVolumeClaim](client.CoreV1().PersistentVolumeClaims(metav1.NamespaceAll), listing, "persistentvolumeclaims", what.glance)
+	volumes := arriving[v1.PersistentVolume](client.CoreV1().PersistentVolumes(), listing, "persistentvolumes", what.glance)
+	return &caches{
 		slimmer: what,
 		factory: factory,
-		claims:  factory.Core().V1().PersistentVolumeClaims().Informer(),
-		volumes: factory.Core().V1().PersistentVolumes().Informer(),
+		claims:  informer(&v1.PersistentVolumeClaim{}, claims, cache.Indexers{}),
+		volumes: informer(&v1.PersistentVolume{}, volumes, cache.Indexers{
+			volumesAt:    func(o any) ([]string, error) { at, _ := places(o); return at, nil },
+			volumesBelow: func(o any) ([]string, error) { _, below := places(o); return below, nil },
+		}),
 		classes: factory.Storage().V1().StorageClasses().Informer(),
 	}
-	err := c.volumes.AddIndexers(cache.Indexers{
-		volumesAt:    func(o any) ([]string, error) { at, _ := places(o); return at, nil },
-		volumesBelow: func(o any) ([]string, error) { _, below := places(o); return below, nil },
-	})
-	return c, err
 }
 
-// start runs the watches until ctx ends and returns when all objects are here.
-// What it took to decode them is several times what stays, is not needed again,
-// and goes back to the system.
+// digestion is far longer than handlers need for what a cluster has at the start.
+const digestion = 5 * time.Second
+
+// start runs the watches until ctx ends and returns when all objects are here, and
+// handlers have seen them. What it took to decode and to tell of them is as much as
+// what stays, is not needed again, and goes back to the system: then, so that the
+// first claim does not wait for that.
 func (c *caches) start(ctx context.Context) error {
 	c.factory.StartWithContext(ctx)
-	synced := c.factory.WaitForCacheSyncWithContext(ctx)
-	debug.FreeOSMemory()
-	return synced.AsError()
+	if err := c.factory.WaitForCacheSyncWithContext(ctx).AsError(); err != nil {
+		return err
+	}
+	select {
+	case <-time.After(digestion):
+		debug.FreeOSMemory()
+	case <-ctx.Done():
+	}
+	return nil
 }
 
 // await waits until all objects are here. It says false if ctx ends first.

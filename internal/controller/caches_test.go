@@ -26,10 +26,7 @@ func nfsVolume(name, server, path string) *v1.PersistentVolume {
 // cachesOf are caches that hold these volumes.
 func cachesOf(t *testing.T, volumes ...*v1.PersistentVolume) *caches {
 	t.Helper()
-	c, err := newCaches(fake.NewClientset(), valid().Provisioner)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := newCaches(fake.NewClientset(), nil, valid().Provisioner)
 	for _, v := range volumes {
 		if err := c.volumes.GetIndexer().Add(v); err != nil {
 			t.Fatal(err)

@@ -18,6 +18,8 @@ import (
 // being renewed, or an event a claim from its volume.
 type clients struct {
 	main   kubernetes.Interface // its events go to the queue
+	watch  kubernetes.Interface
+	lists  rest.Interface // of the core group
 	events *events.Queue
 	lease  kubernetes.Interface
 	// contact sees the requests of all of them.
@@ -39,7 +41,19 @@ func newClients(c Config) (clients, error) {
 	seen := &contact{}
 	config.Wrap(seen.watch)
 
-	main, err := kubernetes.NewForConfig(config)
+	watch, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return clients{}, fmt.Errorf("make the API client for watches: %w", err)
+	}
+	listing := rest.CopyConfig(config)
+	listing.DisableCompression = false // a list says nearly the same of each object
+	lists, err := kubernetes.NewForConfig(listing)
+	if err != nil {
+		return clients{}, fmt.Errorf("make the API client for lists: %w", err)
+	}
+	requests := rest.CopyConfig(config)
+	separately(requests, c.requests())
+	main, err := kubernetes.NewForConfig(requests)
 	if err != nil {
 		return clients{}, fmt.Errorf("make the API client: %w", err)
 	}
@@ -55,7 +69,7 @@ func newClients(c Config) (clients, error) {
 		return clients{}, fmt.Errorf("make the API client for the lease: %w", err)
 	}
 	queue := events.New(forEvents.CoreV1().Events(metav1.NamespaceAll))
-	return clients{main: queuedEvents{main, queue}, events: queue, lease: lease, contact: seen}, nil
+	return clients{main: queuedEvents{main, queue}, events: queue, watch: watch, lists: lists.CoreV1().RESTClient(), lease: lease, contact: seen}, nil
 }
 
 func apiConfig(kubeconfig string) (*rest.Config, error) {

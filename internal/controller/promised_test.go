@@ -85,10 +85,7 @@ func TestRoomForAClaimIsGivenUpWhenTheClaimGoes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				claim := c.claim()
 				client := fake.NewClientset(claim)
-				caches, err := newCaches(client, valid().Provisioner)
-				if err != nil {
-					t.Fatal(err)
-				}
+				caches := newCaches(client, nil, valid().Provisioner)
 				p := newPromises([]share.Location{{Name: "first", Server: "nas", Path: "/export"}})
 				if err := p.watch(caches.volumes, caches.claims); err != nil {
 					t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/nfs-provisioner/nfs-provisioner/internal/expand"
 	"github.com/nfs-provisioner/nfs-provisioner/internal/provision"
@@ -36,6 +37,24 @@ type slimmer struct{ provisioners []string }
 // no business of ours a stub stays, which has its name and its version: a cache
 // forgets nothing that its watch has shown.
 func (s slimmer) slim(object any) (any, error) {
+	if o, ok := object.(runtime.Object); ok {
+		object = s.glance(o)
+	}
+	switch o := object.(type) {
+	case *v1.PersistentVolumeClaim:
+		slimClaim(o)
+	case *v1.PersistentVolume:
+		if s.owns(o) {
+			o.Spec.StorageClassName, o.Status.Phase = one(o.Spec.StorageClassName), one(o.Status.Phase)
+		} else {
+			slimVolume(o)
+		}
+	}
+	return object, nil
+}
+
+// glance is what can be dropped at first sight, of what was looked at before, too.
+func (s slimmer) glance(object runtime.Object) runtime.Object {
 	if o, err := meta.Accessor(object); err == nil {
 		o.SetManagedFields(nil)
 	}
@@ -43,20 +62,14 @@ func (s slimmer) slim(object any) (any, error) {
 	case *v1.PersistentVolumeClaim:
 		// A volume of ours may have been bound to a claim that somebody made for it.
 		if !s.serves(o) && !expand.Wanted(o) {
-			return stub(o), nil
+			return stub(o)
 		}
-		slimClaim(o)
 	case *v1.PersistentVolume:
-		switch {
-		case s.owns(o):
-			o.Spec.StorageClassName, o.Status.Phase = one(o.Spec.StorageClassName), one(o.Status.Phase)
-		case o.Spec.NFS == nil:
-			return stub(o), nil
-		default:
-			slimVolume(o)
+		if !s.owns(o) && o.Spec.NFS == nil {
+			return stub(o)
 		}
 	}
-	return object, nil
+	return object
 }
 
 // stub is all that stays of an object that nobody reads.

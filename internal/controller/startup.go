@@ -30,6 +30,9 @@ const placesPerWorker = 2
 // many to each of the others.
 func (c Config) threads() int { return c.Workers * (1 + len(c.Shares)) }
 
+// requests are how many the library can make at once.
+func (c Config) requests() int { return 2 * c.threads() }
+
 // remember is far longer than lastRetry, after which nobody asks again for what
 // was asked for before.
 const remember = time.Hour
@@ -53,9 +56,7 @@ func (r *runner) build() error {
 		}
 		r.fence = r.election.fence
 	}
-	if r.caches, err = newCaches(r.main, append([]string{r.Provisioner}, r.Additional...)...); err != nil {
-		return fmt.Errorf("set up caches: %w", err)
-	}
+	r.caches = newCaches(r.watch, r.lists, append([]string{r.Provisioner}, r.Additional...)...)
 	r.work = &work{waits: r.caches.waits}
 	r.promises = newPromises(r.Shares)
 	if err := r.promises.watch(r.caches.volumes, r.caches.claims); err != nil {

@@ -85,10 +85,7 @@ func TestTheLibraryHearsOfWhatIsOursAlone(t *testing.T) {
 			claim("waits", "us", ""), claim("has", "us", "pv-1"), claim("foreign", "them", ""), claim("undecided", "", ""),
 			volume("pv-1", "us"), volume("pv-2", "them"),
 		)
-		c, err := newCaches(client, "us")
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := newCaches(client, nil, "us")
 		var claims, volumes hearing
 		if _, err := (watchedClaims{c.claims, c.serves, func(cache.ResourceEventHandler) {}}).AddEventHandlerWithResyncPeriod(claims.handler(), 0); err != nil {
 			t.Fatal(err)
