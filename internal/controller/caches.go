@@ -94,6 +94,16 @@ func (c *caches) volume(name string) bool {
 	return found || err != nil
 }
 
+// volumeNamed is a volume of ours in the cache, nil if there is none.
+func (c *caches) volumeNamed(name string) *v1.PersistentVolume {
+	object, _, err := c.volumes.GetStore().GetByKey(name)
+	volume, ok := object.(*v1.PersistentVolume)
+	if err != nil || !ok {
+		return nil
+	}
+	return volume
+}
+
 // claim is a claim in the cache, nil if there is none.
 func (c *caches) claim(namespace, name string) *v1.PersistentVolumeClaim {
 	object, _, err := c.claims.GetStore().GetByKey(namespace + "/" + name)

@@ -31,9 +31,8 @@ type following struct {
 	ended bool
 }
 
-// follow tells on each volume how far the removal of its data is, and when it
-// has ended, until ctx ends. That the volume changes also makes the library
-// look at it again, which fetches the outcome.
+// follow tells on each volume how far the removal of its data is, until ctx ends.
+// When it has ended the library looks at the volume again and fetches the outcome.
 func (r *runner) follow(ctx context.Context, on *share.Share, turns *pulse) {
 	regularly(ctx, turns, func(told map[string]following, now time.Time) map[string]following {
 		return r.note(ctx, on, told, now, turns)
@@ -67,7 +66,16 @@ func (r *runner) note(ctx context.Context, on *share.Share, told map[string]foll
 			was = following{began: removal.Began, noted: removal.Began}
 		}
 		next[removal.Volume] = was
-		if was.ended || !removal.Ended && now.Sub(was.noted) < progressPeriod || !r.caches.volume(removal.Volume) {
+		volume := r.caches.volumeNamed(removal.Volume)
+		if was.ended || volume == nil {
+			continue
+		}
+		if removal.Ended {
+			r.volumes.OnUpdate(volume, volume)
+			next[removal.Volume] = following{began: removal.Began, noted: was.noted, ended: true}
+			continue
+		}
+		if now.Sub(was.noted) < progressPeriod {
 			continue
 		}
 		err := r.annotate(ctx, removal)
@@ -76,7 +84,7 @@ func (r *runner) note(ctx context.Context, on *share.Share, told map[string]foll
 			klog.FromContext(ctx).Error(err, "The progress of a removal is not on its volume", "volume", removal.Volume)
 			continue
 		}
-		next[removal.Volume] = following{began: removal.Began, noted: now, ended: removal.Ended}
+		next[removal.Volume] = following{began: removal.Began, noted: now}
 	}
 	return next
 }
@@ -85,9 +93,6 @@ func (r *runner) annotate(ctx context.Context, removal share.Removal) error {
 	ctx, cancel := context.WithTimeout(ctx, annotateTimeout)
 	defer cancel()
 	progress := fmt.Sprintf("%d files and folders removed since %s", removal.Removed, removal.Began.UTC().Format(time.RFC3339))
-	if removal.Ended {
-		progress += "; ended " + time.Now().UTC().Format(time.RFC3339)
-	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{provision.AnnotationRemoval: progress}}})
 	if err != nil {
 		return err

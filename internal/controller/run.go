@@ -90,8 +90,8 @@ type runner struct {
 	promises    *promises
 	broadcaster record.EventBroadcaster
 	recorder    record.EventRecorder
-	// claims is what the library does when a claim has changed.
-	claims cache.ResourceEventHandler
+	// claims and volumes are what the library does when one of them has changed.
+	claims, volumes cache.ResourceEventHandler
 }
 
 // volumeShown: the API server has a volume that was in flight to it. One that

@@ -179,7 +179,7 @@ func (r *runner) newLibrary(logger klog.Logger) *lib.ProvisionController {
 		lib.LeaderElection(false),
 		lib.Threadiness(r.threads()),
 		lib.ClaimsInformer(watchedClaims{r.caches.claims, r.caches.serves, func(h cache.ResourceEventHandler) { r.claims = h }}),
-		lib.VolumesInformer(watchedVolumes{r.caches.volumes, r.caches.owns}),
+		lib.VolumesInformer(watchedVolumes{r.caches.volumes, r.caches.owns, func(h cache.ResourceEventHandler) { r.volumes = h }}),
 		lib.ClassesInformer(r.caches.classes),
 		lib.NodesLister(anyNode{}),
 		lib.FailedProvisionThreshold(0),

@@ -38,6 +38,8 @@ func (w watchedClaims) AddEventHandlerWithResyncPeriod(h cache.ResourceEventHand
 type watchedVolumes struct {
 	cache.SharedInformer
 	owns func(*v1.PersistentVolume) bool
+	// heard gets the handler, for whoever has a volume looked at again.
+	heard func(cache.ResourceEventHandler)
 }
 
 // AddEventHandlerWithResyncPeriod adds a handler that hears of what is ours.
@@ -46,7 +48,9 @@ func (w watchedVolumes) AddEventHandlerWithResyncPeriod(h cache.ResourceEventHan
 		volume, ok := shown(object).(*v1.PersistentVolume)
 		return ok && w.owns(volume)
 	}
-	return w.SharedInformer.AddEventHandlerWithResyncPeriod(cache.FilteringResourceEventHandler{FilterFunc: ours, Handler: h}, resync)
+	h = cache.FilteringResourceEventHandler{FilterFunc: ours, Handler: h}
+	w.heard(h)
+	return w.SharedInformer.AddEventHandlerWithResyncPeriod(h, resync)
 }
 
 func (w watchedVolumes) GetStore() cache.Store { return watchedStore{w.SharedInformer.GetStore()} }

@@ -18,7 +18,7 @@ func TestWhatTheWatchHasShownIsNotReplacedByWhatTheLibraryMade(t *testing.T) {
 	shown := made.DeepCopy()
 	shown.Status.Phase = v1.VolumeReleased
 	c := cachesOf(t, shown)
-	library := watchedVolumes{c.volumes, c.owns}.GetStore()
+	library := watchedVolumes{SharedInformer: c.volumes, owns: c.owns}.GetStore()
 	for _, late := range []*v1.PersistentVolume{made, nfsVolume("gone", "nas", "/export/b")} {
 		if err := library.Add(late); err != nil {
 			t.Fatal(err)
@@ -90,7 +90,7 @@ func TestTheLibraryHearsOfWhatIsOursAlone(t *testing.T) {
 		if _, err := (watchedClaims{c.claims, c.serves, func(cache.ResourceEventHandler) {}}).AddEventHandlerWithResyncPeriod(claims.handler(), 0); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := (watchedVolumes{c.volumes, c.owns}).AddEventHandlerWithResyncPeriod(volumes.handler(), 0); err != nil {
+		if _, err := (watchedVolumes{c.volumes, c.owns, func(cache.ResourceEventHandler) {}}).AddEventHandlerWithResyncPeriod(volumes.handler(), 0); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())

@@ -3,9 +3,11 @@ package share
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -204,5 +206,34 @@ func TestRemoveSaysThatItGoesOnInTheBackground(t *testing.T) {
 		if errors.Is(s.Remove(t.Context(), volume(r)), ErrRemoving) {
 			t.Error("the removal never ends")
 		}
+	})
+}
+
+func TestWhileSomeWaitForRemovalsOthersFreePathsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShare(t, t.TempDir())
+		var waiting sync.WaitGroup
+		for i := range crowd + 1 {
+			r := record(t, fmt.Sprintf("pv-%d", i), "a", fmt.Sprintf("d-%d", i))
+			mustMake(t, s, r, open777)
+			s.removals[r.Volume] = &removal{done: make(chan struct{})} // it takes for ever
+			began := time.Now()
+			if i < crowd {
+				waiting.Go(func() {
+					expectError(t, s.Remove(t.Context(), volume(r)), ErrRemoving)
+					if time.Since(began) < patience {
+						t.Errorf("%s was not waited for", r.Volume)
+					}
+				})
+				synctest.Wait()
+				continue
+			}
+			expectError(t, s.Remove(t.Context(), volume(r)), ErrRemoving)
+			if waited := time.Since(began); waited > 0 {
+				t.Errorf("%s was waited for, %v", r.Volume, waited)
+			}
+			expectAbsent(t, s, r.Directory.String())
+		}
+		waiting.Wait()
 	})
 }

@@ -83,15 +83,19 @@ func (s *Share) remove(volume string, how func(volume string, removed *atomic.In
 	return r, nil
 }
 
+// crowd is how many calls wait for a removal at most. Of a caller that has more to
+// delete the others are better used to free the next paths.
+const crowd = 4
+
 // await waits for the end of a removal, for a moment. Small ones end in it.
 func (s *Share) await(ctx context.Context, r *removal) error {
-	count := func(n int) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.waiting += n
+	if r.ended() {
+		return nil
 	}
-	count(1)
-	defer count(-1)
+	if !s.joinCrowd() {
+		return ErrRemoving
+	}
+	defer s.leaveCrowd()
 	wait := time.NewTimer(min(patience, s.options.Timeout))
 	defer wait.Stop()
 	select {
@@ -102,6 +106,22 @@ func (s *Share) await(ctx context.Context, r *removal) error {
 	case <-wait.C:
 		return ErrRemoving
 	}
+}
+
+func (s *Share) joinCrowd() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiting == crowd {
+		return false
+	}
+	s.waiting++
+	return true
+}
+
+func (s *Share) leaveCrowd() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting--
 }
 
 // outcome forgets a removal that has ended and returns what came of it.
