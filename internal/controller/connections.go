@@ -17,6 +17,9 @@ import (
 const (
 	probeAfter = 15 * time.Second
 	silence    = 30 * time.Second
+	// idleFor is less than the API server's, and most load balancers', 90 s and 60 s:
+	// a request that meets the end of its connection fails.
+	idleFor = 30 * time.Second
 )
 
 // separately lets a client's requests have a connection each, of which it keeps
@@ -32,7 +35,7 @@ func separately(config *rest.Config, connections int) {
 	}).DialContext
 	config.Wrap(func(transport http.RoundTripper) http.RoundTripper {
 		if t := connectionsOf(transport); t != nil {
-			t.MaxIdleConnsPerHost = connections
+			t.MaxIdleConnsPerHost, t.IdleConnTimeout = connections, idleFor
 		}
 		return transport
 	})

@@ -33,8 +33,10 @@ func readList(body io.Reader, each func(item []byte) error) (about metav1.ListMe
 	const ahead = 256 << 10
 	in := bufio.NewReaderSize(body, ahead)
 	begins := make([]byte, len(protobufBegins))
-	if _, err := io.ReadFull(in, begins); err != nil || string(begins) != protobufBegins {
-		return about, fmt.Errorf("%w: it begins with %q (%w)", errNotAList, begins, err)
+	if n, err := io.ReadFull(in, begins); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || err == nil && string(begins) != protobufBegins {
+		return about, fmt.Errorf("%w: it begins with %q", errNotAList, begins[:n])
+	} else if err != nil {
+		return about, err
 	}
 	var part []byte
 	found := false
@@ -57,8 +59,13 @@ func readList(body io.Reader, each func(item []byte) error) (about metav1.ListMe
 			return err
 		})
 	})
-	if err == nil && !found {
+	switch {
+	case err != nil:
+	case !found:
 		err = fmt.Errorf("%w: there is none in it", errNotAList)
+	case about.ResourceVersion == "" || about.Continue != "":
+		// Who believes that this is all would believe that other objects are gone.
+		err = fmt.Errorf("%w: it has version %q and goes on at %q", errNotAList, about.ResourceVersion, about.Continue)
 	}
 	return about, err
 }

@@ -74,6 +74,8 @@ func TestWhatIsNoListIsRefused(t *testing.T) {
 		"JSON":                 `{"kind":"PersistentVolumeList","apiVersion":"v1","metadata":{},"items":[]}`,
 		"an envelope alone":    protobufBegins,
 		"a field of no length": protobufBegins + "\x12\x02\x08\x01",
+		"no version":           string(bodyOf(t, &v1.PersistentVolumeList{})),
+		"a page":               string(bodyOf(t, &v1.PersistentVolumeList{ListMeta: metav1.ListMeta{ResourceVersion: "1", Continue: "more"}})),
 		"a part without end":   protobufBegins + "\x12\xff\xff\xff\xff\x7f\x12\xff\xff\xff\xff\x0f",
 	} {
 		if _, _, err := volumesIn([]byte(body)); !errors.Is(err, errNotAList) {

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
@@ -40,9 +41,9 @@ type kind[L runtime.Object] interface {
 func arriving[T any, M message[T], L runtime.Object](of kind[L], listing rest.Interface, resource string, keep func(runtime.Object) runtime.Object) lists {
 	// A cache asks for a list that is not older than what it knows. One that names no
 	// version is as new as can be.
-	list := func(ctx context.Context, _ metav1.ListOptions) (runtime.Object, error) {
+	list := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		if listing == nil {
-			return of.List(ctx, metav1.ListOptions{})
+			return of.List(ctx, options)
 		}
 		body, err := listing.Get().Resource(resource).VersionedParams(&metav1.ListOptions{}, scheme.ParameterCodec).Stream(ctx)
 		if err != nil {
@@ -58,6 +59,9 @@ func arriving[T any, M message[T], L runtime.Object](of kind[L], listing rest.In
 			all.Items = append(all.Items, keep(object))
 			return nil
 		})
+		if errors.Is(err, errNotAList) {
+			return of.List(ctx, options) // what is between us and the API server may speak JSON alone
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read the list of %s: %w", resource, err)
 		}

@@ -42,8 +42,8 @@ func TestCachesKeepOfAListWhatIsRead(t *testing.T) {
 		return func(w http.ResponseWriter) { _, _ = w.Write(bodyOf(t, object)) }
 	}
 	listing := listingFrom(t, map[string]func(http.ResponseWriter){
-		"/api/v1/persistentvolumes":      send(&v1.PersistentVolumeList{Items: []v1.PersistentVolume{*ours, *others}}),
-		"/api/v1/persistentvolumeclaims": send(&v1.PersistentVolumeClaimList{Items: []v1.PersistentVolumeClaim{*claim}}),
+		"/api/v1/persistentvolumes":      send(&v1.PersistentVolumeList{ListMeta: metav1.ListMeta{ResourceVersion: "7"}, Items: []v1.PersistentVolume{*ours, *others}}),
+		"/api/v1/persistentvolumeclaims": send(&v1.PersistentVolumeClaimList{ListMeta: metav1.ListMeta{ResourceVersion: "7"}, Items: []v1.PersistentVolumeClaim{*claim}}),
 	})
 	c := newCaches(fake.NewClientset(), listing, valid().Provisioner)
 	c.factory.StartWithContext(t.Context())
@@ -85,4 +85,21 @@ func TestAListThatBreaksOffNamesItsResource(t *testing.T) {
 	of := fake.NewClientset().CoreV1().PersistentVolumes()
 	_, err := arriving[v1.PersistentVolume](of, listing, "persistentvolumes", slimmer{}.glance).ListWithContext(t.Context(), metav1.ListOptions{})
 	expectWords(t, err, "persistentvolumes", "unexpected EOF")
+}
+
+func TestAListInJSONIsReadInOnePiece(t *testing.T) {
+	asked := 0
+	listing := listingFrom(t, map[string]func(http.ResponseWriter){
+		"/api/v1/persistentvolumes": func(w http.ResponseWriter) {
+			asked++
+			w.Header().Set("Content-Type", runtime.ContentTypeJSON)
+			_, _ = w.Write([]byte(`{"kind":"PersistentVolumeList","apiVersion":"v1","metadata":{},"items":[]}`))
+		},
+	})
+	of := fake.NewClientset(nfsVolume("pv-1", "nas", "/export/a")).CoreV1().PersistentVolumes()
+	got, err := arriving[v1.PersistentVolume](of, listing, "persistentvolumes", slimmer{}.glance).ListWithContext(t.Context(), metav1.ListOptions{})
+	list, ok := got.(*v1.PersistentVolumeList)
+	if err != nil || !ok || len(list.Items) != 1 || asked != 1 {
+		t.Errorf("got %v, %v; asked %d times", got, err, asked)
+	}
 }

@@ -216,7 +216,7 @@ func TestWhileSomeWaitForRemovalsOthersFreePathsAtOnce(t *testing.T) {
 		for i := range crowd + 1 {
 			r := record(t, fmt.Sprintf("pv-%d", i), "a", fmt.Sprintf("d-%d", i))
 			mustMake(t, s, r, open777)
-			s.removals[r.Volume] = &removal{done: make(chan struct{})} // it takes for ever
+			s.removals[r.Volume] = &removal{began: time.Now(), done: make(chan struct{})} // it takes for ever
 			began := time.Now()
 			if i < crowd {
 				waiting.Go(func() {
@@ -235,5 +235,10 @@ func TestWhileSomeWaitForRemovalsOthersFreePathsAtOnce(t *testing.T) {
 			expectAbsent(t, s, r.Directory.String())
 		}
 		waiting.Wait()
+		began := time.Now()
+		expectError(t, s.Remove(t.Context(), volume(record(t, "pv-0", "a", "d-0"))), ErrRemoving)
+		if waited := time.Since(began); waited > 0 {
+			t.Errorf("a removal that takes long anyway was waited for once more, %v", waited)
+		}
 	})
 }

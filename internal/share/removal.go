@@ -92,7 +92,7 @@ func (s *Share) await(ctx context.Context, r *removal) error {
 	if r.ended() {
 		return nil
 	}
-	if !s.joinCrowd() {
+	if time.Since(r.began) >= patience || !s.joinCrowd() {
 		return ErrRemoving
 	}
 	defer s.leaveCrowd()

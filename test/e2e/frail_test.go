@@ -70,9 +70,10 @@ const (
 )
 
 // Scripts that fill the file system of the directory they run in, and undo that.
+// Who writes there meanwhile may leave too little for the first of the files.
 const (
-	fillUp   = "fallocate -l $(($(stat -f -c '%a*%S' .) * 99 / 100)) fill; dd if=/dev/zero of=rest bs=4k 2>/dev/null || true"
-	makeRoom = "rm fill rest"
+	fillUp   = "fallocate -l $(($(stat -f -c '%a*%S' .) * 99 / 100)) fill 2>/dev/null || true; dd if=/dev/zero of=rest bs=4k 2>/dev/null || true"
+	makeRoom = "rm -f fill rest"
 )
 
 func kernelMount(share string) string { return kernelFolder + "/" + share }
