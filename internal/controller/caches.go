@@ -96,22 +96,22 @@ func (c *caches) volume(name string) bool {
 
 // volumeNamed is a volume of ours in the cache, nil if there is none.
 func (c *caches) volumeNamed(name string) *v1.PersistentVolume {
-	object, _, err := c.volumes.GetStore().GetByKey(name)
-	volume, ok := object.(*v1.PersistentVolume)
-	if err != nil || !ok {
-		return nil
-	}
-	return volume
+	return cached[v1.PersistentVolume](c.volumes, name)
 }
 
 // claim is a claim in the cache, nil if there is none.
 func (c *caches) claim(namespace, name string) *v1.PersistentVolumeClaim {
-	object, _, err := c.claims.GetStore().GetByKey(namespace + "/" + name)
-	claim, ok := object.(*v1.PersistentVolumeClaim)
+	return cached[v1.PersistentVolumeClaim](c.claims, namespace+"/"+name)
+}
+
+// cached is an object in a cache, nil if there is none or but a stub.
+func cached[T any](in cache.SharedIndexInformer, key string) *T {
+	object, _, err := in.GetStore().GetByKey(key)
+	found, ok := object.(*T)
 	if err != nil || !ok {
 		return nil
 	}
-	return claim
+	return found
 }
 
 // waits says whether a claim is in the cache and has no volume.

@@ -41,32 +41,25 @@ func newClients(c Config) (clients, error) {
 	seen := &contact{}
 	config.Wrap(seen.watch)
 
-	watch, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return clients{}, fmt.Errorf("make the API client for watches: %w", err)
+	client := func(purpose string, config *rest.Config) *kubernetes.Clientset {
+		made, problem := kubernetes.NewForConfig(config)
+		if problem != nil && err == nil {
+			err = fmt.Errorf("make the API client for %s: %w", purpose, problem)
+		}
+		return made
 	}
 	listing := rest.CopyConfig(config)
 	listing.DisableCompression = false // a list says nearly the same of each object
-	lists, err := kubernetes.NewForConfig(listing)
-	if err != nil {
-		return clients{}, fmt.Errorf("make the API client for lists: %w", err)
-	}
 	requests := rest.CopyConfig(config)
 	separately(requests, c.requests())
-	main, err := kubernetes.NewForConfig(requests)
-	if err != nil {
-		return clients{}, fmt.Errorf("make the API client: %w", err)
-	}
-	forEvents, err := kubernetes.NewForConfig(rest.CopyConfig(config))
-	if err != nil {
-		return clients{}, fmt.Errorf("make the API client for events: %w", err)
-	}
 	leasing := rest.CopyConfig(config)
 	leasing.QPS = -1
 	leasing.Timeout = c.RenewDeadline / 2
-	lease, err := kubernetes.NewForConfig(leasing)
+
+	watch, lists, main := client("watches", config), client("lists", listing), client("requests", requests)
+	forEvents, lease := client("events", rest.CopyConfig(config)), client("the lease", leasing)
 	if err != nil {
-		return clients{}, fmt.Errorf("make the API client for the lease: %w", err)
+		return clients{}, err
 	}
 	queue := events.New(forEvents.CoreV1().Events(metav1.NamespaceAll))
 	return clients{main: queuedEvents{main, queue}, events: queue, watch: watch, lists: lists.CoreV1().RESTClient(), lease: lease, contact: seen}, nil

@@ -46,17 +46,16 @@ func readList(body io.Reader, each func(item []byte) error) (about metav1.ListMe
 		}
 		found = true
 		return envelope.fields(func(field protowire.Number, list *section) (err error) {
-			switch field {
-			case listMeta:
-				if part, err = list.all(part); err == nil {
-					err = about.Unmarshal(part)
-				}
-			case listItem:
-				if part, err = list.all(part); err == nil {
-					err = each(part)
-				}
+			if field != listMeta && field != listItem {
+				return nil
 			}
-			return err
+			if part, err = list.all(part); err != nil {
+				return err
+			}
+			if field == listMeta {
+				return about.Unmarshal(part)
+			}
+			return each(part)
 		})
 	})
 	switch {

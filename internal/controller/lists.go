@@ -9,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 )
@@ -45,7 +44,7 @@ func arriving[T any, M message[T], L runtime.Object](of kind[L], listing rest.In
 		if listing == nil {
 			return of.List(ctx, options)
 		}
-		body, err := listing.Get().Resource(resource).VersionedParams(&metav1.ListOptions{}, scheme.ParameterCodec).Stream(ctx)
+		body, err := listing.Get().Resource(resource).Stream(ctx)
 		if err != nil {
 			return nil, err
 		}

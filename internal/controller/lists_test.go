@@ -31,6 +31,13 @@ func listingFrom(t *testing.T, answers map[string]func(http.ResponseWriter)) res
 	return client.CoreV1().RESTClient()
 }
 
+// volumesListed is a list of volumes, or of these if it has to come in one piece.
+func volumesListed(t *testing.T, listing rest.Interface, whole ...runtime.Object) (runtime.Object, error) {
+	t.Helper()
+	of := fake.NewClientset(whole...).CoreV1().PersistentVolumes()
+	return arriving[v1.PersistentVolume](of, listing, "persistentvolumes", slimmer{}.glance).ListWithContext(t.Context(), metav1.ListOptions{})
+}
+
 func TestCachesKeepOfAListWhatIsRead(t *testing.T) {
 	ours := nfsVolume("ours", "nas", "/export/ours")
 	ours.Annotations = map[string]string{annProvisionedBy: valid().Provisioner}
@@ -68,8 +75,7 @@ func TestAListThatTheServerRefusesIsAnErrorOfIt(t *testing.T) {
 	listing := listingFrom(t, map[string]func(http.ResponseWriter){
 		"/api/v1/persistentvolumes": func(w http.ResponseWriter) { w.WriteHeader(http.StatusForbidden) },
 	})
-	of := fake.NewClientset().CoreV1().PersistentVolumes()
-	_, err := arriving[v1.PersistentVolume](of, listing, "persistentvolumes", slimmer{}.glance).ListWithContext(t.Context(), metav1.ListOptions{})
+	_, err := volumesListed(t, listing)
 	if err == nil {
 		t.Error("a refusal passed for an empty list")
 	}
@@ -82,8 +88,7 @@ func TestAListThatBreaksOffNamesItsResource(t *testing.T) {
 			_, _ = w.Write(body[:len(body)/2])
 		},
 	})
-	of := fake.NewClientset().CoreV1().PersistentVolumes()
-	_, err := arriving[v1.PersistentVolume](of, listing, "persistentvolumes", slimmer{}.glance).ListWithContext(t.Context(), metav1.ListOptions{})
+	_, err := volumesListed(t, listing)
 	expectWords(t, err, "persistentvolumes", "unexpected EOF")
 }
 
@@ -96,8 +101,7 @@ func TestAListInJSONIsReadInOnePiece(t *testing.T) {
 			_, _ = w.Write([]byte(`{"kind":"PersistentVolumeList","apiVersion":"v1","metadata":{},"items":[]}`))
 		},
 	})
-	of := fake.NewClientset(nfsVolume("pv-1", "nas", "/export/a")).CoreV1().PersistentVolumes()
-	got, err := arriving[v1.PersistentVolume](of, listing, "persistentvolumes", slimmer{}.glance).ListWithContext(t.Context(), metav1.ListOptions{})
+	got, err := volumesListed(t, listing, nfsVolume("pv-1", "nas", "/export/a"))
 	list, ok := got.(*v1.PersistentVolumeList)
 	if err != nil || !ok || len(list.Items) != 1 || asked != 1 {
 		t.Errorf("got %v, %v; asked %d times", got, err, asked)

@@ -72,7 +72,8 @@ func (r *runner) note(ctx context.Context, on *share.Share, told map[string]foll
 		}
 		if removal.Ended {
 			r.volumes.OnUpdate(volume, volume)
-			next[removal.Volume] = following{began: removal.Began, noted: was.noted, ended: true}
+			was.ended = true
+			next[removal.Volume] = was
 			continue
 		}
 		if now.Sub(was.noted) < progressPeriod {
@@ -84,7 +85,8 @@ func (r *runner) note(ctx context.Context, on *share.Share, told map[string]foll
 			klog.FromContext(ctx).Error(err, "The progress of a removal is not on its volume", "volume", removal.Volume)
 			continue
 		}
-		next[removal.Volume] = following{began: removal.Began, noted: now}
+		was.noted = now
+		next[removal.Volume] = was
 	}
 	return next
 }

@@ -14,9 +14,10 @@ const patience = time.Second
 // Remove deletes the data of a volume. The directory is moved into the trash,
 // which frees its path at once; then it is emptied in the background. Remove
 // waits for that for a moment, unless others do so already, and then returns
-// ErrRemoving; [Share.Removals] tells how far it is and when it is worth calling again, which also another
-// process may do after a crash. When it returns nil the data is gone; a small
-// proof of that stays on the share for a while, for whoever asks again.
+// ErrRemoving; [Share.Removals] tells how far it is and when it is worth calling
+// again, which also another process may do after a crash. When it returns nil the
+// data is gone; a small proof of that stays on the share for a while, for whoever
+// asks again.
 //
 // Errors: ErrRemoving, ErrNotEmptied, ErrHeld, OwnedError (ErrOwned), ErrNotOurs,
 // ErrRecordDamaged, ErrTimeout, ErrBusy, or the file system's.
