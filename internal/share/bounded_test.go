@@ -221,7 +221,7 @@ func TestWhileSomeWaitForRemovalsOthersFreePathsAtOnce(t *testing.T) {
 			if i < crowd {
 				waiting.Go(func() {
 					expectError(t, s.Remove(t.Context(), volume(r)), ErrRemoving)
-					if time.Since(began) < patience {
+					if time.Since(began) < s.patience {
 						t.Errorf("%s was not waited for", r.Volume)
 					}
 				})

@@ -151,6 +151,7 @@ func TestWhileOthersWaitARemovalRestsAndACopyDoesNot(t *testing.T) {
 			mount := t.TempDir()
 			synctest.Test(t, func(t *testing.T) {
 				s := newShare(t, mount)
+				s.patience = patience
 				source := record(t, "pv-1", "a", "a")
 				mustMake(t, s, source, open777)
 				for i := range 2 * chunk {

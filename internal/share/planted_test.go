@@ -131,6 +131,7 @@ func astray(t *testing.T, s *Share, d deed, step int, plant planting, place stri
 	t.Helper()
 	mount, err := os.MkdirTemp(s.Mount, "planted-")
 	must(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(mount) }) // all of them together fill a small file system
 	b := besiege(t, mount)
 	must(t, os.MkdirAll(filepath.Join(b.Mount, "open/team/other"), 0o777))
 	mustMake(t, b.Share, record(t, "pv-v", "v", "vault/db"), MakeOptions{Mode: 0o750})

@@ -92,11 +92,11 @@ func (s *Share) await(ctx context.Context, r *removal) error {
 	if r.ended() {
 		return nil
 	}
-	if time.Since(r.began) >= patience || !s.joinCrowd() {
+	if time.Since(r.began) >= s.patience || !s.joinCrowd() {
 		return ErrRemoving
 	}
 	defer s.leaveCrowd()
-	wait := time.NewTimer(min(patience, s.options.Timeout))
+	wait := time.NewTimer(min(s.patience, s.options.Timeout))
 	defer wait.Stop()
 	select {
 	case <-r.done:

@@ -54,6 +54,8 @@ type Share struct {
 	linked  atomic.Int64  // files that copies remember by several names
 	steps   chan struct{} // places of the steps of both
 
+	patience time.Duration // how long Remove waits for a removal
+
 	mu       sync.Mutex
 	mount    *mount
 	stale    bool
@@ -89,6 +91,7 @@ func New(location Location, options Options) *Share {
 		cancel:   cancel,
 		bins:     make(chan struct{}, removalsAtOnce),
 		steps:    make(chan struct{}, options.Places),
+		patience: patience,
 		keys:     map[string]struct{}{},
 		changed:  make(chan struct{}),
 		since:    time.Now(),

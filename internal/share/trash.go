@@ -8,7 +8,8 @@ import (
 )
 
 // patience is how long Remove waits for the removal of what is in the trash. A
-// longer wait would keep other deletions from freeing their paths.
+// longer wait would keep other deletions from freeing their paths. Tests of an
+// outcome have more of it.
 const patience = time.Second
 
 // Remove deletes the data of a volume. The directory is moved into the trash,

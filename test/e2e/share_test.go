@@ -60,8 +60,10 @@ func TestShareBehavesTheSameOnEveryExport(t *testing.T) {
 			mounts = append(mounts, mount(e, e.share+"-"+version, options...))
 		}
 		if !e.squash {
-			// Two mounts that share no cache are to a server as the nodes of two leaders.
-			twins = append(twins, mount(e, e.share+"-one", "nfsvers=4.1", "nosharecache")+"="+mount(e, e.share+"-other", "nfsvers=4.1", "nosharecache"))
+			// Mounts of two versions share no cache, and are to a server as the nodes of
+			// two leaders: those of one version are one client's, to which it says
+			// nothing of what that client has changed of a file it has delegated to it.
+			twins = append(twins, mount(e, e.share+"-one", "nfsvers=4.1", "nosharecache")+"="+mount(e, e.share+"-other", "nfsvers=4.2", "nosharecache"))
 		}
 	}
 	s.start(p)
