@@ -133,7 +133,7 @@ func (b *bench) sweep(ctx context.Context) error {
 func (b *bench) finish(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 	defer cancel()
-	problems := []error{b.sweep(ctx), b.share.renew(), b.beside.renew(), os.RemoveAll(filepath.Join(b.work, kubeconfigFile))}
+	problems := []error{b.sweep(ctx), b.share.discard(), b.beside.discard(), os.RemoveAll(filepath.Join(b.work, kubeconfigFile))}
 	err := b.client.CoreV1().Namespaces().Delete(ctx, namespace, metav1.DeleteOptions{})
 	if !apierrors.IsNotFound(err) {
 		problems = append(problems, err)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -36,5 +38,9 @@ func TestWhatIsKeptAboutAVolumeIsKeptAboutItsLikes(t *testing.T) {
 	must(t, s.renew())
 	if left, err := os.ReadDir(s.root); err != nil || len(left) > 0 {
 		t.Errorf("renewed, the share has %v, %v", left, err)
+	}
+	must(t, s.discard())
+	if _, err := os.Stat(s.aside()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what was put aside is there when it should be gone: %v", err)
 	}
 }
