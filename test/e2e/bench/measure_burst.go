@@ -20,24 +20,28 @@ type pace struct{ made, bound float64 }
 // measureBurst: claims exist, the provisioner starts; volumes a second from the
 // first to the last.
 func (b *bench) measureBurst(ctx context.Context, report func(row)) error {
-	if _, _, err := b.burstPair(ctx, b.burstOther/5, workers); err != nil { // a warm-up
+	if _, _, err := b.burstPair(ctx, b.burstOther/5, workers, false); err != nil { // a warm-up
 		return err
 	}
 	for _, w := range workersOfPlot {
-		n, repeat, want := b.burstOther, min(b.repeat, 3), target{}
+		n, rounds, want := b.burstOther, min(b.repeat, 3), target{}
+		untilBound := rounds
 		if w == workers {
-			n, repeat, want = b.burst, b.repeat, nearlyBare()
+			n, rounds, want = b.burst, b.rounds, nearlyBare()
 		}
 		var made, bareMade, bound, bareBound []float64
-		for i := range repeat {
-			once, bare, err := b.burstPair(ctx, n, w)
+		for i := range rounds {
+			once, bare, err := b.burstPair(ctx, n, w, i < untilBound)
 			if err != nil {
 				return err
 			}
 			made, bareMade = append(made, once.made), append(bareMade, bare.made)
-			bound, bareBound = append(bound, once.bound), append(bareBound, bare.bound)
-			b.say("burst, %s, %d of %d: %.0f volumes/s, bare %.0f; %.0f claims/s Bound, bare %.0f",
-				workersText(w), i+1, repeat, once.made, bare.made, once.bound, bare.bound)
+			text := fmt.Sprintf("burst, %s, %d of %d: %.0f volumes/s, bare %.0f", workersText(w), i+1, rounds, once.made, bare.made)
+			if i < untilBound {
+				bound, bareBound = append(bound, once.bound), append(bareBound, bare.bound)
+				text += fmt.Sprintf("; %.0f claims/s Bound, bare %.0f", once.bound, bare.bound)
+			}
+			b.say("%s", text)
 		}
 		name := fmt.Sprintf("burst of %d claims, %s", n, workersText(w))
 		report(measured("burst", name, "volumes/s", againstCreate, made, bareMade, want).at(w))
@@ -46,19 +50,20 @@ func (b *bench) measureBurst(ctx context.Context, report func(row)) error {
 	return nil
 }
 
-// burstPair measures a bare burst and one of the provisioner.
-func (b *bench) burstPair(ctx context.Context, n, workers int) (ours, bare pace, err error) {
+// burstPair measures a bare burst and one of the provisioner, each until all volumes
+// are made, or until all claims are Bound.
+func (b *bench) burstPair(ctx context.Context, n, workers int, untilBound bool) (ours, bare pace, err error) {
 	like, err := b.ours.likeness(false).Flag()
 	if err != nil {
 		return pace{}, pace{}, err
 	}
-	bare, err = b.oneBurst(ctx, n, func() (*process, error) {
+	bare, err = b.oneBurst(ctx, n, untilBound, func() (*process, error) {
 		return b.bare("burst-bare", "create", "--directory="+b.share.root, like, fmt.Sprintf("--workers=%d", workers))
 	})
 	if err != nil {
 		return pace{}, pace{}, err
 	}
-	ours, err = b.oneBurst(ctx, n, func() (*process, error) {
+	ours, err = b.oneBurst(ctx, n, untilBound, func() (*process, error) {
 		p, _, err := b.launchProvisioner("burst", workers)
 		return p, err
 	})
@@ -66,7 +71,7 @@ func (b *bench) burstPair(ctx context.Context, n, workers int) (ours, bare pace,
 }
 
 // oneBurst makes claims, starts who serves them, and measures the pace.
-func (b *bench) oneBurst(ctx context.Context, n int, begin func() (*process, error)) (reached pace, err error) {
+func (b *bench) oneBurst(ctx context.Context, n int, untilBound bool, begin func() (*process, error)) (reached pace, err error) {
 	if err := b.share.renew(); err != nil {
 		return pace{}, err
 	}
@@ -88,7 +93,12 @@ func (b *bench) oneBurst(ctx context.Context, n int, begin func() (*process, err
 	if err != nil {
 		return pace{}, err
 	}
-	made, bound, err := sight.served(ctx, p, namespace, n)
+	var made, bound span
+	if untilBound {
+		made, bound, err = sight.served(ctx, p, namespace, n)
+	} else {
+		made, err = sight.made(ctx, p, namespace, n)
+	}
 	if made.count > 1 && errors.Is(err, errEnough) {
 		err = nil
 	}

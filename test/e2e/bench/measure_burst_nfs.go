@@ -21,12 +21,11 @@ func folderOf(side string, round int) string { return fmt.Sprintf("%s/%s-%d", fo
 // measureBurstNFS: as measureBurst, but whoever serves the claims runs in a pod
 // on a node, and the share is an export that the node has mounted.
 func (b *bench) measureBurstNFS(ctx context.Context, report func(row)) error {
-	repeat := min(b.repeat, 3)
 	folders := []string{}
-	for i := range repeat {
+	for i := range b.rounds {
 		folders = append(folders, folderOf("ours", i), folderOf("bare", i))
 	}
-	return b.onExport(ctx, folders, func(e export) error { return b.measureBurstsNFS(ctx, e, repeat, report) })
+	return b.onExport(ctx, folders, func(e export) error { return b.measureBurstsNFS(ctx, e, report) })
 }
 
 // onExport does something when pods can mount an export, and folders of the
@@ -50,9 +49,9 @@ func (b *bench) onExport(ctx context.Context, folders []string, do func(export) 
 	return do(e)
 }
 
-func (b *bench) measureBurstsNFS(ctx context.Context, e export, repeat int, report func(row)) error {
+func (b *bench) measureBurstsNFS(ctx context.Context, e export, report func(row)) error {
 	var rates, bare []float64
-	for i := range repeat {
+	for i := range b.rounds {
 		onceBare, err := b.oneBurstNFS(ctx, func() error { return b.startBareInNode(ctx, e, folderOf("bare", i)) })
 		if err != nil {
 			return fmt.Errorf("bare loop: %w", err)
@@ -62,7 +61,7 @@ func (b *bench) measureBurstsNFS(ctx context.Context, e export, repeat int, repo
 			return err
 		}
 		rates, bare = append(rates, once), append(bare, onceBare)
-		b.say("burst over NFS, %d of %d: %.0f volumes/s, bare %.0f", i+1, repeat, once, onceBare)
+		b.say("burst over NFS, %d of %d: %.0f volumes/s, bare %.0f", i+1, b.rounds, once, onceBare)
 	}
 	report(measured("burst-nfs", fmt.Sprintf("burst of %d claims over NFS 4.1, %d workers", b.burstNFS, workers), "volumes/s",
 		"a loop with as many workers, in a pod on the same node, that writes for each claim what the provisioner keeps on the share "+

@@ -21,14 +21,8 @@ type share struct{ root string }
 // before it finds another. That made the same files ten times as dear, and most so
 // for whoever makes more of them.
 func (s share) renew() error {
-	entries, err := os.ReadDir(s.root)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := s.putAside(); err != nil {
 		return err
-	}
-	if len(entries) > 0 {
-		if err := s.putAside(entries); err != nil {
-			return err
-		}
 	}
 	if err := os.MkdirAll(s.root, 0o777); err != nil {
 		return err
@@ -36,7 +30,7 @@ func (s share) renew() error {
 	return s.flush()
 }
 
-func (s share) putAside(entries []fs.DirEntry) error {
+func (s share) putAside() error {
 	if err := os.MkdirAll(s.aside(), 0o700); err != nil {
 		return err
 	}
@@ -44,12 +38,11 @@ func (s share) putAside(entries []fs.DirEntry) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if err := os.Rename(filepath.Join(s.root, e.Name()), filepath.Join(place, e.Name())); err != nil {
-			return err
-		}
+	err = os.Rename(s.root, filepath.Join(place, "share"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 func (s share) aside() string { return s.root + "-aside" }
