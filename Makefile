@@ -183,7 +183,7 @@ chaos: packages cluster-build image ## Claims made and deleted while everything 
 	.ci/with-cluster $(MAKE) in-cluster-chaos
 
 .PHONY: bench
-bench: packages cluster-build build image bench-build ## Measure it beside bare loops, some 30 minutes: docs/benchmark.md; BENCHFLAGS=--help
+bench: packages cluster-build build image bench-build ## Measure it beside bare loops, some 45 minutes: docs/benchmark.md; BENCHFLAGS=--help
 	.ci/with-cluster out/bin/bench $(BENCHFLAGS)
 
 .PHONY: bench-build

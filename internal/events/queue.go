@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// hold is how long news wait for later news of the same object.
-	hold = time.Second
+	// hold is how long news wait for later news of the same object: longer than a
+	// claim takes in a burst, so that it is told of its end alone.
+	hold = 2 * time.Second
 	// newsRate, in requests a second, is little beside what the API server can do
 	// for claims in the meantime.
 	newsRate = 20

@@ -24,7 +24,7 @@ type options struct {
 }
 
 func flags(o *options) *pflag.FlagSet {
-	const repeat = 5
+	const repeat = 3
 	set := pflag.NewFlagSet("bench", pflag.ContinueOnError)
 	set.SortFlags = false
 	set.StringVar(&o.provisioner, "provisioner", "out/bin/nfs-provisioner", "program of the provisioner")
