@@ -57,7 +57,7 @@ func newClients(c Config) (clients, error) {
 	leasing.Timeout = c.RenewDeadline / 2
 
 	watch, lists, main := client("watches", config), client("lists", listing), client("requests", requests)
-	forEvents, lease := client("events", rest.CopyConfig(config)), client("the lease", leasing)
+	forEvents, lease := client("events", config), client("the lease", leasing)
 	if err != nil {
 		return clients{}, err
 	}

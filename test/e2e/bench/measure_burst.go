@@ -25,19 +25,19 @@ func (b *bench) measureBurst(ctx context.Context, report func(row)) error {
 	}
 	for _, w := range workersOfPlot {
 		n, rounds, want := b.burstOther, min(b.repeat, 3), target{}
-		untilBound := rounds
+		long := rounds // rounds until claims are Bound
 		if w == workers {
 			n, rounds, want = b.burst, b.rounds, nearlyBare()
 		}
 		var made, bareMade, bound, bareBound []float64
 		for i := range rounds {
-			once, bare, err := b.burstPair(ctx, n, w, i < untilBound)
+			once, bare, err := b.burstPair(ctx, n, w, i < long)
 			if err != nil {
 				return err
 			}
 			made, bareMade = append(made, once.made), append(bareMade, bare.made)
 			text := fmt.Sprintf("burst, %s, %d of %d: %.0f volumes/s, bare %.0f", workersText(w), i+1, rounds, once.made, bare.made)
-			if i < untilBound {
+			if i < long {
 				bound, bareBound = append(bound, once.bound), append(bareBound, bare.bound)
 				text += fmt.Sprintf("; %.0f claims/s Bound, bare %.0f", once.bound, bare.bound)
 			}

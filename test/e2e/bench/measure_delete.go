@@ -18,7 +18,6 @@ type deletions struct{ freed, unlinked []float64 }
 
 // measureDelete: Released volumes exist, whoever deletes them starts.
 func (b *bench) measureDelete(ctx context.Context, report func(row)) error {
-	defer b.share.renew() //nolint:errcheck // each round does so first
 	var ours, freeing, removing, renames, unlinks deletions
 	for i := range min(b.repeat, 3) {
 		if err := b.deleteOnce(ctx, &ours, &freeing, &removing, &renames, &unlinks); err != nil {

@@ -30,10 +30,7 @@ func (b *bench) measureGiant(ctx context.Context, report func(row)) (err error) 
 	if err := b.share.renew(); err != nil {
 		return err
 	}
-	defer func() {
-		b.say("cleaning up after the giant")
-		err = errors.Join(err, b.clear(ctx, passing), b.share.renew())
-	}()
+	defer func() { err = both(err, func() error { return b.clear(ctx, passing) }) }()
 	small := b.numbering.some(passing, 2*b.besideGiant)
 	giant := b.numbering.next(passing)
 	b.say("making a volume of %d files", b.giant)

@@ -40,7 +40,7 @@ func (b *bench) measureVolumes(ctx context.Context, report func(row)) (err error
 	}
 	defer func() {
 		// The controller-manager has a lot to forget.
-		err = errors.Join(err, b.clear(ctx, filling), b.share.renew(), b.quietWithin(ctx, 6*b.calm))
+		err = errors.Join(err, b.clear(ctx, filling), b.quietWithin(ctx, 6*b.calm))
 	}()
 	there := 0
 	for i, n := range b.volumes {

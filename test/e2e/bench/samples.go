@@ -41,10 +41,7 @@ func (b *bench) takeSamples(ctx context.Context) error {
 	if err := b.sampleOther(ctx); err != nil {
 		return fmt.Errorf("make a volume of a block store: %w", err)
 	}
-	if err := b.removeMade(ctx); err != nil {
-		return err
-	}
-	return b.share.renew()
+	return b.removeMade(ctx)
 }
 
 func (b *bench) sampleOurs(ctx context.Context) (err error) {

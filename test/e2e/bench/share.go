@@ -16,10 +16,10 @@ import (
 // export.
 type share struct{ root string }
 
-// renew makes the share empty. What was in it is put aside until discard: ext4 makes
-// no file of an inode that was freed in the last minutes, and looks at each of them
-// before it finds another. That made the same files ten times as dear, and most so
-// for whoever makes more of them.
+// renew makes the share empty, for a row or a round that begins. What was in it is
+// put aside until discard: ext4 makes no file of an inode that was freed in the last
+// minutes, and looks at each of them before it finds another. That made the same
+// files ten times as dear, and most so for whoever makes more of them.
 func (s share) renew() error {
 	if err := s.putAside(); err != nil {
 		return err
