@@ -53,14 +53,15 @@ func newScene(t *testing.T) *scene {
 	return s
 }
 
-// explain logs what the namespace looks like after a failure.
+// explain keeps, for the end, what the namespace looks like after a failure: in
+// the test's own output it would come between the failure and its name.
 func (s *scene) explain() {
 	for _, look := range [][]string{
 		{"get", "pods,persistentvolumeclaims", "--namespace", s.namespace, "-o", "wide"},
 		{"get", "events", "--namespace", s.namespace},
 	} {
 		text, err := command(context.Background(), "kubectl", look...)
-		s.Logf("kubectl %s: %v\n%s", strings.Join(look, " "), err, text)
+		under.remark(fmt.Sprintf("%s: kubectl %s (%v)\n%s", s.Name(), strings.Join(look, " "), err, text))
 	}
 }
 

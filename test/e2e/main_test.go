@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,6 +43,9 @@ type suite struct {
 	testbox string // TEST_IMAGE
 	chart   string
 	frail   *frail // once a test needed it
+
+	remarked sync.Mutex
+	remarks  []string // what tests that failed have to show
 }
 
 var under suite
@@ -178,9 +182,21 @@ func (s *suite) uninstall(ctx context.Context) error {
 	return err
 }
 
+// remark keeps what is to be shown after all tests.
+func (s *suite) remark(text string) {
+	s.remarked.Lock()
+	defer s.remarked.Unlock()
+	s.remarks = append(s.remarks, text)
+}
+
 // explain shows what a person would look at after a failure.
 func (s *suite) explain(ctx context.Context) error {
 	var problems []error
+	s.remarked.Lock()
+	defer s.remarked.Unlock()
+	for _, text := range s.remarks {
+		fmt.Printf("--- %s\n", text)
+	}
 	for _, look := range [][]string{
 		{"get", "pods,persistentvolumeclaims,persistentvolumes", "--all-namespaces", "-o", "wide"},
 		{"get", "events", "--all-namespaces", "--sort-by", ".lastTimestamp"},
