@@ -19,6 +19,10 @@ type pace struct {
 const (
 	// restsAfter is how long a work goes on without a rest. Small ones end in it.
 	restsAfter = 250 * time.Millisecond
+	// rests is how long it rests then, beside how long it works. The machine has its
+	// share of the work, too, behind the back of whoever takes the time: what was
+	// removed is freed later.
+	rests = 3
 	// restAtLeast is the shortest rest: a timer is not worth less.
 	restAtLeast = 2 * time.Millisecond
 	// restAtMost is the longest: a step that took longer has waited, not worked.
@@ -33,7 +37,7 @@ const (
 func (s *Share) pace() *pace { return newPace(s.steps, s.taken) }
 
 // restingPace is that of work which nobody waits for if it takes long: soon it
-// rests for as long as it works while others come, so that neither the server nor
+// rests for longer than it works while others come, so that neither the server nor
 // this machine is kept from them. Whoever came before it began does not count:
 // that is who began it.
 func (s *Share) restingPace() *pace {
@@ -95,7 +99,7 @@ func (p *pace) rest(ctx context.Context, worked time.Duration) {
 	if p.long.IsZero() || time.Now().Before(p.long) {
 		return
 	}
-	p.owed += worked
+	p.owed += rests * worked
 	if p.owed < restAtLeast {
 		return
 	}
