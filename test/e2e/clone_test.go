@@ -117,7 +117,7 @@ func TestACloneThatCannotBeIsRefusedInWordsThatHelp(t *testing.T) {
 }
 
 // manyCopied is how many files a clone has that is disturbed.
-const manyCopied = 6000
+const manyCopied = 4000
 
 // manyToCopy is a bound claim of the name "source" with many files.
 func (s *scene) manyToCopy(on export, class string) {
