@@ -19,6 +19,13 @@ const (
 	// newsRate, in requests a second, is little beside what the API server can do
 	// for claims in the meantime.
 	newsRate = 20
+	// burst is how many news wait, at least, when more come than can be told of.
+	burst = 5 * newsRate
+	// inBurst is the time between two requests for news as long as a burst goes on:
+	// until none have come for a lull. Those who wait for a claim need the API server
+	// more than those who read what became of another.
+	inBurst = time.Second
+	lull    = time.Second
 	// maxNews bounds the memory that waiting news take, at some 2 KiB each.
 	maxNews = 5000
 	// warners send warnings at once.
@@ -37,6 +44,7 @@ type Queue struct {
 	mu      sync.Mutex
 	pending map[string]message   // by namespace/name of the event
 	latest  map[types.UID]string // the pending news of an object
+	heard   time.Time            // when news came last
 }
 
 // A message is an event to be created or, with a patch, one to be changed.
@@ -95,6 +103,7 @@ func (q *Queue) take(m message) {
 		q.warnings.Add(name)
 		return
 	}
+	q.heard = time.Now()
 	about := m.event.InvolvedObject.UID
 	if before, ok := q.latest[about]; ok {
 		delete(q.pending, before)
@@ -137,6 +146,13 @@ func (q *Queue) putBack(name string, m message) {
 		later.patch = nil
 		q.pending[name] = later
 	}
+}
+
+// bursting says whether news come faster than they can be told.
+func (q *Queue) bursting() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.latest) >= burst && time.Since(q.heard) < lull
 }
 
 func key(event *v1.Event) string { return event.Namespace + "/" + event.Name }

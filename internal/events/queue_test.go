@@ -127,6 +127,37 @@ func TestNewsThatLastAreSent(t *testing.T) {
 	})
 }
 
+func TestNewsWaitForTheEndOfABurst(t *testing.T) {
+	run(t, nil, func(t *testing.T, q *Queue, s *server) {
+		const claims, rate = 2000, 100 // a second
+		for i := range claims {
+			create(t, q, event(v1.EventTypeNormal, fmt.Sprint("done-", i), fmt.Sprint("claim-", i)))
+			time.Sleep(time.Second / rate)
+		}
+		if got, most := len(s.got()), int(claims/rate*time.Second/inBurst)+newsRate; got == 0 || got > most {
+			t.Errorf("%d were sent while others came, want some and at most %d", got, most)
+		}
+		time.Sleep(lull + (claims/newsRate+1)*time.Second)
+		if got := len(s.got()); got != claims {
+			t.Errorf("%d of %d have been sent since", got, claims)
+		}
+	})
+}
+
+func TestNewsOfAFewDoNotWaitForEachOther(t *testing.T) {
+	run(t, nil, func(t *testing.T, q *Queue, s *server) {
+		const claims, rate = 100, newsRate // a second
+		for i := range claims {
+			create(t, q, event(v1.EventTypeNormal, fmt.Sprint("done-", i), fmt.Sprint("claim-", i)))
+			time.Sleep(time.Second / rate)
+		}
+		time.Sleep(hold)
+		if got := len(s.got()); got != claims {
+			t.Errorf("%d of %d have been sent", got, claims)
+		}
+	})
+}
+
 func TestWarningsDoNotWaitBehindNews(t *testing.T) {
 	run(t, nil, func(t *testing.T, q *Queue, s *server) {
 		for i := range maxNews {
