@@ -132,10 +132,13 @@ func significant(f float64, digits int) float64 {
 	return short
 }
 
+// rounded leaves out what is no number, as a rate of what took no time.
 func rounded(all []float64) []float64 {
 	var short []float64
 	for _, f := range all {
-		short = append(short, significant(f, digits))
+		if n := number(f); n != nil {
+			short = append(short, *n)
+		}
 	}
 	return short
 }

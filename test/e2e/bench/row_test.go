@@ -42,6 +42,9 @@ func TestAFigureThatIsNoNumberIsLeftOut(t *testing.T) {
 	if r := judged("k", "n", "s", "", 1, 0, ratioAtMost(1)); r.Ratio != nil || *r.Bare != 0 {
 		t.Errorf("got %+v", r)
 	}
+	if r := measured("k", "n", "s", "", []float64{1, math.Inf(1), 3}, []float64{1}, target{}); len(r.Samples) != 2 {
+		t.Errorf("got %+v", r)
+	}
 }
 
 func TestARowHasMediansAndTheirRatio(t *testing.T) {
