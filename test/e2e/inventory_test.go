@@ -146,7 +146,7 @@ func TestMetricsAndReadinessTellOfEveryShare(t *testing.T) {
 	s.makeClass(class(s.unique("counted"), on, map[string]string{"onDelete": "delete"}))
 	s.makeClaim(claim("counted", s.unique("counted")))
 	s.bound("counted")
-	leader := s.leader(underTest)
+	pods, leader := s.readyPodsOf(underTest), s.leader(underTest)
 	s.eventually("metrics of the leader", func(ctx context.Context) (bool, string, error) {
 		text, err := served(ctx, leader, "metrics")
 		if err != nil {
@@ -161,7 +161,7 @@ func TestMetricsAndReadinessTellOfEveryShare(t *testing.T) {
 		_, count, told := strings.Cut(text, line)
 		return told && !strings.HasPrefix(count, "0\n"), "no " + line + "in\n" + text, nil
 	})
-	for _, p := range s.podsOf(underTest) {
+	for _, p := range pods {
 		text, err := served(t.Context(), &p, "readyz?verbose")
 		if err != nil {
 			t.Error(err)

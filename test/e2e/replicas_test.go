@@ -179,6 +179,22 @@ func (s *scene) podsOf(i installation) []v1.Pod {
 	return list.Items
 }
 
+// readyPodsOf is podsOf when all of them are ready, as they are again some time
+// after a test that has ended one of them.
+func (s *scene) readyPodsOf(i installation) (pods []v1.Pod) {
+	s.Helper()
+	s.eventually("all pods of release "+i.release+" ready", func(context.Context) (bool, string, error) {
+		pods = s.podsOf(i)
+		for _, p := range pods {
+			if !isReady(&p) {
+				return false, p.Name + " is not", nil
+			}
+		}
+		return len(pods) > 0, "no pods", nil
+	})
+	return pods
+}
+
 // expectAnotherLeader waits until somebody else holds the lease.
 func (s *scene) expectAnotherLeader(i installation, old string, limit time.Duration) {
 	s.Helper()
