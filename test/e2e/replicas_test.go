@@ -169,28 +169,36 @@ func (s *scene) leader(i installation) *v1.Pod {
 	return p
 }
 
-// podsOf are the pods of an installation.
+// pods are the pods of an installation.
+func (i installation) pods(ctx context.Context) ([]v1.Pod, error) {
+	list, err := under.client.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/instance=" + i.release})
+	if err != nil {
+		return nil, err
+	}
+	return list.Items, nil
+}
+
 func (s *scene) podsOf(i installation) []v1.Pod {
 	s.Helper()
-	list, err := under.client.CoreV1().Pods(i.namespace).List(s.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/instance=" + i.release})
+	pods, err := i.pods(s.Context())
 	if err != nil {
 		s.Fatal(err)
 	}
-	return list.Items
+	return pods
 }
 
 // readyPodsOf is podsOf when all of them are ready, as they are again some time
 // after a test that has ended one of them.
 func (s *scene) readyPodsOf(i installation) (pods []v1.Pod) {
 	s.Helper()
-	s.eventually("all pods of release "+i.release+" ready", func(context.Context) (bool, string, error) {
-		pods = s.podsOf(i)
+	s.eventually("all pods of release "+i.release+" ready", func(ctx context.Context) (_ bool, _ string, err error) {
+		pods, err = i.pods(ctx)
 		for _, p := range pods {
 			if !isReady(&p) {
 				return false, p.Name + " is not", nil
 			}
 		}
-		return len(pods) > 0, "no pods", nil
+		return len(pods) > 0, "no pods", err
 	})
 	return pods
 }
