@@ -21,11 +21,11 @@ const (
 	newsRate = 20
 	// burst is how many news wait, at least, when more come than can be told of.
 	burst = 5 * newsRate
-	// inBurst is the time between two requests for news as long as a burst goes on:
-	// until none have come for a lull. Those who wait for a claim need the API server
-	// more than those who read what became of another.
-	inBurst = time.Second
-	lull    = time.Second
+	// burstRate is newsRate as long as a burst goes on: until none have come for a
+	// lull. Those who wait for a claim need the API server more than those who read
+	// what became of another.
+	burstRate = 1
+	lull      = time.Second
 	// maxNews bounds the memory that waiting news take, at some 2 KiB each.
 	maxNews = 5000
 	// warners send warnings at once.
@@ -38,8 +38,8 @@ const (
 type Queue struct {
 	typedcorev1.EventInterface
 
-	warnings, news workqueue.TypedRateLimitingInterface[string]
-	newsLimit      flowcontrol.RateLimiter
+	warnings, news        workqueue.TypedRateLimitingInterface[string]
+	newsLimit, burstLimit flowcontrol.RateLimiter
 
 	mu      sync.Mutex
 	pending map[string]message   // by namespace/name of the event
@@ -63,6 +63,7 @@ func New(client typedcorev1.EventInterface) *Queue {
 		warnings:       workqueue.NewTypedRateLimitingQueue(retries()),
 		news:           workqueue.NewTypedRateLimitingQueue(retries()),
 		newsLimit:      flowcontrol.NewTokenBucketRateLimiter(newsRate, newsRate),
+		burstLimit:     flowcontrol.NewTokenBucketRateLimiter(burstRate, 1),
 		pending:        map[string]message{},
 		latest:         map[types.UID]string{},
 	}

@@ -134,7 +134,7 @@ func TestNewsWaitForTheEndOfABurst(t *testing.T) {
 			create(t, q, event(v1.EventTypeNormal, fmt.Sprint("done-", i), fmt.Sprint("claim-", i)))
 			time.Sleep(time.Second / rate)
 		}
-		if got, most := len(s.got()), int(claims/rate*time.Second/inBurst)+newsRate; got == 0 || got > most {
+		if got, most := len(s.got()), claims/rate*burstRate+newsRate; got == 0 || got > most {
 			t.Errorf("%d were sent while others came, want some and at most %d", got, most)
 		}
 		time.Sleep(lull + (claims/newsRate+1)*time.Second)

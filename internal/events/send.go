@@ -28,29 +28,15 @@ func (q *Queue) Run(ctx context.Context) {
 		group.Go(func() { q.work(ctx, q.warnings, func() bool { return true }) })
 	}
 	group.Go(func() {
-		q.work(ctx, q.news, func() bool { return q.newsLimit.Wait(ctx) == nil && q.sitOut(ctx) })
+		q.work(ctx, q.news, func() bool {
+			return q.newsLimit.Wait(ctx) == nil && (!q.bursting() || q.burstLimit.Wait(ctx) == nil)
+		})
 	})
 	<-ctx.Done()
 	q.warnings.ShutDown()
 	q.news.ShutDown()
 	group.Wait()
 	q.end(ctx)
-}
-
-// sitOut waits, while news come in a burst, for as long as each has to wait then.
-// It says false if ctx ends first.
-func (q *Queue) sitOut(ctx context.Context) bool {
-	if !q.bursting() {
-		return true
-	}
-	wait := time.NewTimer(inBurst)
-	defer wait.Stop()
-	select {
-	case <-wait.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // work sends what is pending under the names of a lane, each when it is its turn.

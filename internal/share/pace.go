@@ -25,7 +25,7 @@ const (
 	rests = 3
 	// restAtLeast is the shortest rest: a timer is not worth less.
 	restAtLeast = 2 * time.Millisecond
-	// restAtMost is the longest: a step that took longer has waited, not worked.
+	// restAtMost is the longest: a step for which more is owed has waited, not worked.
 	restAtMost = time.Second
 	// lull is how long nobody must have come for a volume before a share is nobody's:
 	// of those who come one after another, each would find it taken.

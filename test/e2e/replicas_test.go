@@ -178,6 +178,7 @@ func (i installation) pods(ctx context.Context) ([]v1.Pod, error) {
 	return list.Items, nil
 }
 
+// podsOf is pods for a test, which a failure ends.
 func (s *scene) podsOf(i installation) []v1.Pod {
 	s.Helper()
 	pods, err := i.pods(s.Context())
