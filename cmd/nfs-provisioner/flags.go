@@ -88,11 +88,16 @@ func flags(o *options) *pflag.FlagSet {
 	set.StringVar(&c.ListenAddress, "listen-address", ":8080", "address of /metrics, /healthz and /readyz; empty: none")
 	set.StringVar(&c.PprofAddress, "pprof-address", "", "address of /debug/pprof, such as localhost:6060, for profiles of this process; empty: none")
 
-	var verbosity flag.FlagSet
-	klog.InitFlags(&verbosity)
-	set.AddGoFlag(verbosity.Lookup("v"))
+	set.AddGoFlag(verbosity())
 	set.BoolVar(&o.showVersion, "version", false, "print the version and exit")
 	return set
+}
+
+// verbosity is klog's flag, which has its value.
+func verbosity() *flag.Flag {
+	var all flag.FlagSet
+	klog.InitFlags(&all)
+	return all.Lookup("v")
 }
 
 // Of the text of --help.

@@ -38,10 +38,13 @@ func run(arguments, environment []string, out, complaints io.Writer) int {
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer cancel()
-	logger := klog.FromContext(ctx)
-	logger.Info("Starting", "version", describeVersion(), "provisioner", o.config.Provisioner)
+	flush, err := logTo(complaints)
+	if err != nil {
+		return complain(complaints, exitUsage, err)
+	}
+	klog.FromContext(ctx).Info("Starting", "version", describeVersion(), "provisioner", o.config.Provisioner)
 	err = controller.Run(ctx, o.config)
-	klog.Flush()
+	flush()
 	if err != nil {
 		return complain(complaints, exitFailed, err)
 	}
