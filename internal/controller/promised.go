@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"fmt"
 	"path"
 
 	v1 "k8s.io/api/core/v1"
@@ -25,21 +24,18 @@ func newPromises(shares []share.Location) *promises {
 	return &promises{Ledger: capacity.NewLedger(), shares: shares}
 }
 
-// watch follows the volumes, and claims that go.
-func (p *promises) watch(volumes, claims cache.SharedIndexInformer) error {
-	registration, err := volumes.AddEventHandler(cache.ResourceEventHandlerFuncs{
+// volumes is to hear of every volume.
+func (p *promises) volumes() cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
 		AddFunc:    p.show,
 		UpdateFunc: func(_, o any) { p.show(o) },
 		DeleteFunc: p.drop,
-	})
-	if err != nil {
-		return fmt.Errorf("watch volumes: %w", err)
 	}
-	p.shown = registration.HasSyncedChecker()
-	if _, err := claims.AddEventHandler(cache.ResourceEventHandlerFuncs{DeleteFunc: p.forget}); err != nil {
-		return fmt.Errorf("watch claims: %w", err)
-	}
-	return nil
+}
+
+// claims is to hear of every claim that goes.
+func (p *promises) claims() cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{DeleteFunc: p.forget}
 }
 
 // forget gives up what was reserved for a claim that has gone: the volume that it

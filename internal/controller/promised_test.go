@@ -87,7 +87,7 @@ func TestRoomForAClaimIsGivenUpWhenTheClaimGoes(t *testing.T) {
 				client := fake.NewClientset(claim)
 				caches := newCaches(client, nil, valid().Provisioner)
 				p := newPromises([]share.Location{{Name: "first", Server: "nas", Path: "/export"}})
-				if err := p.watch(caches.volumes, caches.claims); err != nil {
+				if _, err := caches.claims.AddEventHandler(p.claims()); err != nil {
 					t.Fatal(err)
 				}
 				ctx, cancel := context.WithCancel(t.Context())

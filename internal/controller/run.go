@@ -94,6 +94,15 @@ type runner struct {
 	claims, volumes cache.ResourceEventHandler
 }
 
+// results hears what has become of volumes that were in flight.
+func (r *runner) results() cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    r.volumeShown,
+		UpdateFunc: func(_, o any) { r.volumeShown(o) },
+		DeleteFunc: r.volumeGone,
+	}
+}
+
 // volumeShown: the API server has a volume that was in flight to it. One that
 // is being deleted is in flight until it is gone.
 func (r *runner) volumeShown(object any) {

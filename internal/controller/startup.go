@@ -59,9 +59,6 @@ func (r *runner) build() error {
 	r.caches = newCaches(r.watch, r.lists, append([]string{r.Provisioner}, r.Additional...)...)
 	r.work = &work{waits: r.caches.waits}
 	r.promises = newPromises(r.Shares)
-	if err := r.promises.watch(r.caches.volumes, r.caches.claims); err != nil {
-		return err
-	}
 	if err := r.buildMetrics(); err != nil {
 		return fmt.Errorf("set up metrics: %w", err)
 	}
@@ -160,13 +157,6 @@ func (r *runner) prepare(ctx context.Context) error {
 		return fmt.Errorf("set up metrics: %w", err)
 	}
 	r.library = r.newLibrary(klog.FromContext(ctx))
-	if _, err := r.caches.volumes.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(o any) { r.volumeShown(o) },
-		UpdateFunc: func(_, o any) { r.volumeShown(o) },
-		DeleteFunc: r.volumeGone,
-	}); err != nil {
-		return fmt.Errorf("watch volumes: %w", err)
-	}
 	return nil
 }
 
@@ -178,8 +168,8 @@ func (r *runner) newLibrary(logger klog.Logger) *lib.ProvisionController {
 		lib.AdditionalProvisionerNames(r.Additional),
 		lib.LeaderElection(false),
 		lib.Threadiness(r.threads()),
-		lib.ClaimsInformer(watchedClaims{r.caches.claims, r.caches.serves, func(h cache.ResourceEventHandler) { r.claims = h }}),
-		lib.VolumesInformer(watchedVolumes{r.caches.volumes, r.caches.owns, func(h cache.ResourceEventHandler) { r.volumes = h }}),
+		lib.ClaimsInformer(watchedClaims{r.caches.claims, r.caches.serves, inTurn{r.promises.claims()}, r.hearsOfClaims}),
+		lib.VolumesInformer(watchedVolumes{r.caches.volumes, r.caches.owns, inTurn{r.promises.volumes(), r.results()}, r.hearsOfVolumes}),
 		lib.ClassesInformer(r.caches.classes),
 		lib.NodesLister(anyNode{}),
 		lib.FailedProvisionThreshold(0),
@@ -189,6 +179,14 @@ func (r *runner) newLibrary(logger klog.Logger) *lib.ProvisionController {
 		lib.AddFinalizer(true),
 		lib.MetricsInstance(libmetrics.Metrics(r.metrics.library)),
 	)
+}
+
+func (r *runner) hearsOfClaims(library cache.ResourceEventHandler, _ cache.ResourceEventHandlerRegistration) {
+	r.claims = library
+}
+
+func (r *runner) hearsOfVolumes(library cache.ResourceEventHandler, all cache.ResourceEventHandlerRegistration) {
+	r.volumes, r.promises.shown = library, all.HasSyncedChecker()
 }
 
 func (r *runner) liveClaim(ctx context.Context, namespace, name string) (*v1.PersistentVolumeClaim, error) {

@@ -14,8 +14,10 @@ import (
 type watchedClaims struct {
 	cache.SharedIndexInformer
 	serves func(*v1.PersistentVolumeClaim) bool
-	// heard gets the handler, for whoever has a claim looked at again.
-	heard func(cache.ResourceEventHandler)
+	first  inTurn // hear of every claim, before the library does
+	// heard gets the library's handler, for whoever has a claim looked at again, and
+	// what tells when all that were there at first have been heard of.
+	heard func(cache.ResourceEventHandler, cache.ResourceEventHandlerRegistration)
 }
 
 // AddEventHandlerWithResyncPeriod adds a handler that hears of what waits.
@@ -25,8 +27,11 @@ func (w watchedClaims) AddEventHandlerWithResyncPeriod(h cache.ResourceEventHand
 		return ok && claim.Spec.VolumeName == "" && w.serves(claim)
 	}
 	h = cache.FilteringResourceEventHandler{FilterFunc: waits, Handler: h}
-	w.heard(h)
-	return w.SharedIndexInformer.AddEventHandlerWithResyncPeriod(h, resync)
+	registration, err := w.SharedIndexInformer.AddEventHandlerWithResyncPeriod(append(w.first, h), resync)
+	if err == nil {
+		w.heard(h, registration)
+	}
+	return registration, err
 }
 
 // watchedVolumes is the informer of volumes as the library gets it: one that
@@ -37,9 +42,10 @@ func (w watchedClaims) AddEventHandlerWithResyncPeriod(h cache.ResourceEventHand
 // deleted.
 type watchedVolumes struct {
 	cache.SharedInformer
-	owns func(*v1.PersistentVolume) bool
-	// heard gets the handler, for whoever has a volume looked at again.
-	heard func(cache.ResourceEventHandler)
+	owns  func(*v1.PersistentVolume) bool
+	first inTurn // hear of every volume, before the library does
+	// heard is that of watchedClaims, for volumes.
+	heard func(cache.ResourceEventHandler, cache.ResourceEventHandlerRegistration)
 }
 
 // AddEventHandlerWithResyncPeriod adds a handler that hears of what is ours.
@@ -49,11 +55,42 @@ func (w watchedVolumes) AddEventHandlerWithResyncPeriod(h cache.ResourceEventHan
 		return ok && w.owns(volume)
 	}
 	h = cache.FilteringResourceEventHandler{FilterFunc: ours, Handler: h}
-	w.heard(h)
-	return w.SharedInformer.AddEventHandlerWithResyncPeriod(h, resync)
+	registration, err := w.SharedInformer.AddEventHandlerWithResyncPeriod(append(w.first, h), resync)
+	if err == nil {
+		w.heard(h, registration)
+	}
+	return registration, err
 }
 
 func (w watchedVolumes) GetStore() cache.Store { return watchedStore{w.SharedInformer.GetStore()} }
+
+// inTurn are handlers that hear of a change one after the other. An informer wakes
+// two goroutines for each change and each handler that it has; of these, none takes
+// long.
+type inTurn []cache.ResourceEventHandler
+
+var _ cache.ResourceEventHandler = inTurn{}
+
+// OnAdd tells all of them.
+func (all inTurn) OnAdd(object any, first bool) {
+	for _, h := range all {
+		h.OnAdd(object, first)
+	}
+}
+
+// OnUpdate tells all of them.
+func (all inTurn) OnUpdate(was, is any) {
+	for _, h := range all {
+		h.OnUpdate(was, is)
+	}
+}
+
+// OnDelete tells all of them.
+func (all inTurn) OnDelete(object any) {
+	for _, h := range all {
+		h.OnDelete(object)
+	}
+}
 
 // shown is an object as it was shown last, if its end was missed.
 func shown(object any) any {

@@ -86,11 +86,12 @@ func TestTheLibraryHearsOfWhatIsOursAlone(t *testing.T) {
 			volume("pv-1", "us"), volume("pv-2", "them"),
 		)
 		c := newCaches(client, nil, "us")
-		var claims, volumes hearing
-		if _, err := (watchedClaims{c.claims, c.serves, func(cache.ResourceEventHandler) {}}).AddEventHandlerWithResyncPeriod(claims.handler(), 0); err != nil {
+		var claims, volumes, all hearing
+		ignore := func(cache.ResourceEventHandler, cache.ResourceEventHandlerRegistration) {}
+		if _, err := (watchedClaims{c.claims, c.serves, inTurn{all.handler()}, ignore}).AddEventHandlerWithResyncPeriod(claims.handler(), 0); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := (watchedVolumes{c.volumes, c.owns, func(cache.ResourceEventHandler) {}}).AddEventHandlerWithResyncPeriod(volumes.handler(), 0); err != nil {
+		if _, err := (watchedVolumes{c.volumes, c.owns, inTurn{all.handler()}, ignore}).AddEventHandlerWithResyncPeriod(volumes.handler(), 0); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -99,9 +100,12 @@ func TestTheLibraryHearsOfWhatIsOursAlone(t *testing.T) {
 		if err := c.start(ctx); err != nil {
 			t.Fatal(err)
 		}
-		hears := func(when string, wantClaims, wantVolumes []string) {
+		hears := func(when string, wantClaims, wantVolumes, others []string) {
 			t.Helper()
 			synctest.Wait()
+			if got := all.take(); !slices.Equal(got, others) {
+				t.Errorf("%s: whoever comes before the library heard %v, want %v", when, got, others)
+			}
 			if got := claims.take(); !slices.Equal(got, wantClaims) {
 				t.Errorf("%s: heard of claims: %v, want %v", when, got, wantClaims)
 			}
@@ -109,7 +113,9 @@ func TestTheLibraryHearsOfWhatIsOursAlone(t *testing.T) {
 				t.Errorf("%s: heard of volumes: %v, want %v", when, got, wantVolumes)
 			}
 		}
-		hears("at first", []string{"add team/waits"}, []string{"add pv-1"})
+		hears("at first", []string{"add team/waits"}, []string{"add pv-1"}, []string{
+			"add pv-1", "add pv-2", "add team/foreign", "add team/has", "add team/undecided", "add team/waits",
+		})
 
 		for _, now := range []*v1.PersistentVolumeClaim{claim("waits", "us", "pv-3"), claim("undecided", "us", ""), claim("foreign", "them", "pv-2")} {
 			if _, err := client.CoreV1().PersistentVolumeClaims("team").Update(ctx, now, metav1.UpdateOptions{}); err != nil {
@@ -121,6 +127,8 @@ func TestTheLibraryHearsOfWhatIsOursAlone(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		hears("then", []string{"add team/undecided", "delete team/waits"}, []string{"delete pv-1"})
+		hears("then", []string{"add team/undecided", "delete team/waits"}, []string{"delete pv-1"}, []string{
+			"delete pv-1", "delete pv-2", "update team/foreign", "update team/undecided", "update team/waits",
+		})
 	})
 }
