@@ -12,7 +12,7 @@ import (
 
 // newsLevel is the verbosity at which the log repeats events that tell of nothing
 // wrong: a line says already what was made, and a claim has two of them.
-const newsLevel = 2
+const newsLevel = 3
 
 // What client-go logs of an event. Its recorder, which the library makes, has no
 // setting for that.

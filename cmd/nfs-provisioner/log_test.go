@@ -43,7 +43,7 @@ func TestTheLogRepeatsEventsThatTellOfSomethingWrong(t *testing.T) {
 	for _, test := range []struct {
 		verbosity string
 		news      bool
-	}{{"0", false}, {"1", false}, {"2", true}} {
+	}{{"0", false}, {"2", false}, {"3", true}} {
 		t.Run("-v="+test.verbosity, func(t *testing.T) {
 			verbosely(t, test.verbosity)
 			log := make(arriving)
