@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"sync"
 	"time"
@@ -8,6 +9,9 @@ import (
 
 // pace is the shortest time between two writes of lines that tell of nothing wrong.
 const pace = 100 * time.Millisecond
+
+// news is how a line begins that is no warning and no error.
+var news = []byte("I")
 
 // lines writes a log's lines, together those that come faster than pace: in a burst
 // of claims each write wakes up whoever collects the log of the container. An error
@@ -21,13 +25,12 @@ type lines struct {
 	due  *time.Timer // runs while less than pace has passed since the last write
 }
 
-// Write takes one line of klog, whose first letter is its severity: of Info,
-// Warning, Error and Fatal.
+// Write takes one line of klog, whose first letter is its severity.
 func (l *lines) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.held = append(l.held, line...)
-	if l.due != nil && line[0] == 'I' {
+	if l.due != nil && bytes.HasPrefix(line, news) {
 		return len(line), nil
 	}
 	if l.due == nil {
