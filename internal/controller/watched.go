@@ -14,10 +14,7 @@ import (
 type watchedClaims struct {
 	cache.SharedIndexInformer
 	serves func(*v1.PersistentVolumeClaim) bool
-	first  inTurn // hear of every claim, before the library does
-	// heard gets the library's handler, for whoever has a claim looked at again, and
-	// what tells when all that were there at first have been heard of.
-	heard func(cache.ResourceEventHandler, cache.ResourceEventHandlerRegistration)
+	audience
 }
 
 // AddEventHandlerWithResyncPeriod adds a handler that hears of what waits.
@@ -26,12 +23,7 @@ func (w watchedClaims) AddEventHandlerWithResyncPeriod(h cache.ResourceEventHand
 		claim, ok := shown(object).(*v1.PersistentVolumeClaim)
 		return ok && claim.Spec.VolumeName == "" && w.serves(claim)
 	}
-	h = cache.FilteringResourceEventHandler{FilterFunc: waits, Handler: h}
-	registration, err := w.SharedIndexInformer.AddEventHandlerWithResyncPeriod(append(w.first, h), resync)
-	if err == nil {
-		w.heard(h, registration)
-	}
-	return registration, err
+	return w.listen(w.SharedIndexInformer, cache.FilteringResourceEventHandler{FilterFunc: waits, Handler: h}, resync)
 }
 
 // watchedVolumes is the informer of volumes as the library gets it: one that
@@ -42,10 +34,8 @@ func (w watchedClaims) AddEventHandlerWithResyncPeriod(h cache.ResourceEventHand
 // deleted.
 type watchedVolumes struct {
 	cache.SharedInformer
-	owns  func(*v1.PersistentVolume) bool
-	first inTurn // hear of every volume, before the library does
-	// heard is that of watchedClaims, for volumes.
-	heard func(cache.ResourceEventHandler, cache.ResourceEventHandlerRegistration)
+	owns func(*v1.PersistentVolume) bool
+	audience
 }
 
 // AddEventHandlerWithResyncPeriod adds a handler that hears of what is ours.
@@ -54,15 +44,26 @@ func (w watchedVolumes) AddEventHandlerWithResyncPeriod(h cache.ResourceEventHan
 		volume, ok := shown(object).(*v1.PersistentVolume)
 		return ok && w.owns(volume)
 	}
-	h = cache.FilteringResourceEventHandler{FilterFunc: ours, Handler: h}
-	registration, err := w.SharedInformer.AddEventHandlerWithResyncPeriod(append(w.first, h), resync)
-	if err == nil {
-		w.heard(h, registration)
-	}
-	return registration, err
+	return w.listen(w.SharedInformer, cache.FilteringResourceEventHandler{FilterFunc: ours, Handler: h}, resync)
 }
 
 func (w watchedVolumes) GetStore() cache.Store { return watchedStore{w.SharedInformer.GetStore()} }
+
+// An audience is who hears of what an informer tells, in one handler.
+type audience struct {
+	first inTurn // hear of everything, before the library does
+	// heard gets the library's handler, for whoever has an object looked at again, and
+	// what tells when all that were there at first have been heard of.
+	heard func(cache.ResourceEventHandler, cache.ResourceEventHandlerRegistration)
+}
+
+func (a audience) listen(to cache.SharedInformer, library cache.ResourceEventHandler, resync time.Duration) (cache.ResourceEventHandlerRegistration, error) {
+	registration, err := to.AddEventHandlerWithResyncPeriod(append(a.first, library), resync)
+	if err == nil {
+		a.heard(library, registration)
+	}
+	return registration, err
+}
 
 // inTurn are handlers that hear of a change one after the other. An informer wakes
 // two goroutines for each change and each handler that it has; of these, none takes

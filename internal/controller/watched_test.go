@@ -88,10 +88,10 @@ func TestTheLibraryHearsOfWhatIsOursAlone(t *testing.T) {
 		c := newCaches(client, nil, "us")
 		var claims, volumes, all hearing
 		ignore := func(cache.ResourceEventHandler, cache.ResourceEventHandlerRegistration) {}
-		if _, err := (watchedClaims{c.claims, c.serves, inTurn{all.handler()}, ignore}).AddEventHandlerWithResyncPeriod(claims.handler(), 0); err != nil {
+		if _, err := (watchedClaims{c.claims, c.serves, audience{inTurn{all.handler()}, ignore}}).AddEventHandlerWithResyncPeriod(claims.handler(), 0); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := (watchedVolumes{c.volumes, c.owns, inTurn{all.handler()}, ignore}).AddEventHandlerWithResyncPeriod(volumes.handler(), 0); err != nil {
+		if _, err := (watchedVolumes{c.volumes, c.owns, audience{inTurn{all.handler()}, ignore}}).AddEventHandlerWithResyncPeriod(volumes.handler(), 0); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
