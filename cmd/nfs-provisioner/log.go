@@ -22,16 +22,16 @@ const (
 )
 
 // logTo sends the log of everything in the process to a stream, at the verbosity
-// that klog has been told. The returned function writes out what is held back.
-func logTo(to io.Writer) (flush func(), err error) {
+// that klog has been told. klog.Flush writes out what is held back.
+func logTo(to io.Writer) error {
 	lines := &lines{to: to}
 	config := textlogger.NewConfig(textlogger.Output(lines))
 	if err := config.Verbosity().Set(verbosity().Value.String()); err != nil {
-		return nil, fmt.Errorf("set the verbosity of the log: %w", err)
+		return fmt.Errorf("set the verbosity of the log: %w", err)
 	}
 	klog.SetLoggerWithOptions(logr.New(newsSink{textlogger.NewLogger(config).GetSink()}),
 		klog.ContextualLogger(true), klog.FlushLogger(lines.flush))
-	return lines.flush, nil
+	return nil
 }
 
 // newsSink leaves out what newsLevel is about.

@@ -47,7 +47,7 @@ func TestTheLogRepeatsEventsThatTellOfSomethingWrong(t *testing.T) {
 		t.Run("-v="+test.verbosity, func(t *testing.T) {
 			verbosely(t, test.verbosity)
 			log := make(arriving)
-			if _, err := logTo(log); err != nil {
+			if err := logTo(log); err != nil {
 				t.Fatal(err)
 			}
 			broadcaster := record.NewBroadcaster()
@@ -71,8 +71,7 @@ func TestTheLogRepeatsEventsThatTellOfSomethingWrong(t *testing.T) {
 func TestALineOfTheLogSaysWhereItComesFrom(t *testing.T) {
 	verbosely(t, "0")
 	var log bytes.Buffer
-	flush, err := logTo(&log)
-	if err != nil {
+	if err := logTo(&log); err != nil {
 		t.Fatal(err)
 	}
 	logger := klog.FromContext(context.Background())
@@ -81,7 +80,7 @@ func TestALineOfTheLogSaysWhereItComesFrom(t *testing.T) {
 	klog.InfoS("three")
 	logger.Error(nil, "four")
 	logger.V(1).Info("five")
-	flush()
+	klog.Flush()
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 	if len(lines) != 4 {
 		t.Fatalf("got %d lines, want 4:\n%s", len(lines), &log)

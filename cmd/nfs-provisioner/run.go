@@ -38,13 +38,12 @@ func run(arguments, environment []string, out, complaints io.Writer) int {
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer cancel()
-	flush, err := logTo(complaints)
-	if err != nil {
+	if err := logTo(complaints); err != nil {
 		return complain(complaints, exitUsage, err)
 	}
 	klog.FromContext(ctx).Info("Starting", "version", describeVersion(), "provisioner", o.config.Provisioner)
 	err = controller.Run(ctx, o.config)
-	flush()
+	klog.Flush()
 	if err != nil {
 		return complain(complaints, exitFailed, err)
 	}
