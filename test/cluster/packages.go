@@ -17,7 +17,6 @@ var packages = []string{
 	"e2fsprogs",                   // the nodes' disks
 	"gcc",                         // a library for the nodes
 	"iproute2",                    // the cluster's network
-	"iptables",                    // containernetworking-plugins: portmap
 	"kmod",                        // modules of the guests' kernel
 	"libc6-dev",                   // likewise
 	"nfs-common",                  // mount.nfs on the nodes

@@ -38,8 +38,7 @@ chmod 1777 /tmp /var/tmp /run/lock
 # The logs go to the host, where they can be read while the node hangs.
 mount -t hostfs -o "$CLUSTER_DIR/run/logs/$NODE" hostfs /run/logs
 
-modprobe -a nfsv3 nfsv4 quota_v2 veth bridge br_netfilter ip_tables iptable_nat iptable_filter \
-  xt_comment xt_MASQUERADE xt_conntrack xt_nat xt_mark xt_addrtype
+modprobe -a nfsv3 nfsv4 quota_v2 veth
 echo 1 >/proc/sys/net/ipv4/ip_forward
 hostname "$NODE"
 ip link set lo up
