@@ -110,6 +110,9 @@ func (m *mount) enter(name string, anew bool, f func(folder int) error) (err err
 	leave := func() error { return nil }
 	defer func() { err = errors.Join(err, leave()) }()
 	for segment := range strings.SplitSeq(name, "/") {
+		if segment == "." {
+			break // the root itself is open
+		}
 		if anew {
 			if err := ask(folder); err != nil {
 				return err
