@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"slices"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -27,8 +28,8 @@ func (w watchedClaims) AddEventHandlerWithResyncPeriod(h cache.ResourceEventHand
 }
 
 // watchedVolumes is the informer of volumes as the library gets it: one that
-// tells of volumes of ours alone, and whose store nobody but the watch may write
-// to. The library adds each volume that it has made, as it made it. When that
+// tells of volumes of ours alone, and of those that are at rest only when they are
+// gone, and whose store nobody but the watch may write to. The library adds each volume that it has made, as it made it. When that
 // comes late, after the watch has shown the volume Bound and Released or even
 // gone, the cache would go on to say what was, and the volume would never be
 // deleted.
@@ -40,12 +41,52 @@ type watchedVolumes struct {
 
 // AddEventHandlerWithResyncPeriod adds a handler that hears of what is ours.
 func (w watchedVolumes) AddEventHandlerWithResyncPeriod(h cache.ResourceEventHandler, resync time.Duration) (cache.ResourceEventHandlerRegistration, error) {
-	ours := func(object any) bool {
+	ours := func(object any, also func(*v1.PersistentVolume) bool) bool {
 		volume, ok := shown(object).(*v1.PersistentVolume)
-		return ok && w.owns(volume)
+		return ok && w.owns(volume) && also(volume)
 	}
-	return w.listen(w.SharedInformer, cache.FilteringResourceEventHandler{FilterFunc: ours, Handler: h}, resync)
+	// What has come to rest is no deletion, as it would be to a handler that filters.
+	return w.listen(w.SharedInformer, cache.ResourceEventHandlerDetailedFuncs{
+		AddFunc: func(o any, first bool) {
+			if ours(o, moves) {
+				h.OnAdd(o, first)
+			}
+		},
+		UpdateFunc: func(was, is any) {
+			if ours(is, moves) {
+				h.OnUpdate(was, is)
+			}
+		},
+		DeleteFunc: func(o any) {
+			if ours(o, whatever) {
+				h.OnDelete(o)
+			}
+		},
+	}, resync)
 }
+
+// protection is the library's finalizer of volumes that are deleted with their
+// claims.
+const protection = "external-provisioner.volume.kubernetes.io/finalizer"
+
+// moves says whether the library may have something to do with a volume: delete it
+// once it is Released, protect it once it is Bound, or protect it no more once it is
+// retained. A volume of a burst is shown three times with nothing of that.
+func moves(v *v1.PersistentVolume) bool {
+	if v.DeletionTimestamp != nil || v.Spec.PersistentVolumeReclaimPolicy != v1.PersistentVolumeReclaimDelete {
+		return true
+	}
+	switch v.Status.Phase {
+	case "", v1.VolumePending, v1.VolumeAvailable:
+		return false
+	case v1.VolumeBound:
+		return !slices.Contains(v.Finalizers, protection)
+	default:
+		return true
+	}
+}
+
+func whatever(*v1.PersistentVolume) bool { return true }
 
 func (w watchedVolumes) GetStore() cache.Store { return watchedStore{w.SharedInformer.GetStore()} }
 

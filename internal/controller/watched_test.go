@@ -78,6 +78,7 @@ func TestTheLibraryHearsOfWhatIsOursAlone(t *testing.T) {
 		}
 		volume := func(name, provisioner string) *v1.PersistentVolume {
 			v := nfsVolume(name, "nas", "/export/"+name)
+			v.Status.Phase = v1.VolumeReleased
 			v.Annotations = map[string]string{annProvisionedBy: provisioner}
 			return v
 		}
@@ -130,5 +131,80 @@ func TestTheLibraryHearsOfWhatIsOursAlone(t *testing.T) {
 		hears("then", []string{"add team/undecided", "delete team/waits"}, []string{"delete pv-1"}, []string{
 			"delete pv-1", "delete pv-2", "update team/foreign", "update team/undecided", "update team/waits",
 		})
+	})
+}
+
+func TestTheLibraryLooksAtAVolumeOnlyWhereItMayHaveSomethingToDo(t *testing.T) {
+	const deleted, retained = v1.PersistentVolumeReclaimDelete, v1.PersistentVolumeReclaimRetain
+	ended := metav1.Now()
+	for _, c := range []struct {
+		name   string
+		phase  v1.PersistentVolumePhase
+		policy v1.PersistentVolumeReclaimPolicy
+		guards []string
+		ended  *metav1.Time
+		looks  bool
+	}{
+		{"made", "", deleted, []string{protection}, nil, false},
+		{"seen by the cluster", v1.VolumePending, deleted, []string{protection}, nil, false},
+		{"without a claim", v1.VolumeAvailable, deleted, []string{protection}, nil, false},
+		{"in use", v1.VolumeBound, deleted, []string{"kubernetes.io/pv-protection", protection}, nil, false},
+		{"in use and not protected", v1.VolumeBound, deleted, []string{"kubernetes.io/pv-protection"}, nil, true},
+		{"in use, and retained from now on", v1.VolumeBound, retained, []string{protection}, nil, true},
+		{"in use and deleted by hand", v1.VolumeBound, deleted, []string{protection}, &ended, true},
+		{"its claim is gone", v1.VolumeReleased, deleted, []string{protection}, nil, true},
+		{"it has failed", v1.VolumeFailed, deleted, []string{protection}, nil, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			v := nfsVolume("pv-1", "nas", "/export/a")
+			v.Finalizers, v.DeletionTimestamp = c.guards, c.ended
+			v.Spec.PersistentVolumeReclaimPolicy, v.Status.Phase = c.policy, c.phase
+			if got := moves(v); got != c.looks {
+				t.Errorf("moves is %v", got)
+			}
+		})
+	}
+}
+
+func TestAVolumeThatComesToRestIsNoDeletion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		volume := func(guards ...string) *v1.PersistentVolume {
+			v := nfsVolume("pv-1", "nas", "/export/a")
+			v.Annotations = map[string]string{annProvisionedBy: "us"}
+			v.Finalizers = guards
+			v.Spec.PersistentVolumeReclaimPolicy, v.Status.Phase = v1.PersistentVolumeReclaimDelete, v1.VolumeBound
+			return v
+		}
+		client := fake.NewClientset(volume())
+		c := newCaches(client, nil, "us")
+		var volumes hearing
+		ignore := func(cache.ResourceEventHandler, cache.ResourceEventHandlerRegistration) {}
+		if _, err := (watchedVolumes{c.volumes, c.owns, audience{nil, ignore}}).AddEventHandlerWithResyncPeriod(volumes.handler(), 0); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer c.factory.Shutdown()
+		defer cancel()
+		if err := c.start(ctx); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if got := volumes.take(); !slices.Equal(got, []string{"add pv-1"}) {
+			t.Errorf("of a volume that is not protected the library heard %v", got)
+		}
+		if _, err := client.CoreV1().PersistentVolumes().Update(ctx, volume(protection), metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if got := volumes.take(); len(got) > 0 {
+			t.Errorf("of a volume that is at rest the library heard %v", got)
+		}
+		if err := client.CoreV1().PersistentVolumes().Delete(ctx, "pv-1", metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if got := volumes.take(); !slices.Equal(got, []string{"delete pv-1"}) {
+			t.Errorf("of a volume that is gone the library heard %v", got)
+		}
 	})
 }
