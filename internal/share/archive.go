@@ -32,8 +32,8 @@ func (s *Share) Archive(ctx context.Context, v Volume) (Directory, error) {
 		owner, owned, err := s.prove(t, v)
 		if errors.Is(err, ErrOwned) || errors.Is(err, ErrNotOurs) {
 			// The path may have a new owner since an earlier call was done.
-			if place, found := findArchive(t, v); found {
-				return place, nil
+			if place, found, unread := findArchive(t, v); found || unread != nil {
+				return place, unread
 			}
 		}
 		if err != nil || !owned {
@@ -61,10 +61,12 @@ func (s *Share) archive(t *tree, v Volume, owner Record) (Directory, error) {
 		archive.Directory = place
 		err := createRecord(t, archive)
 		if errors.Is(err, fs.ErrExist) || errors.Is(err, ErrOwned) {
-			if !isArchiveOf(t, place, v) {
+			var is bool
+			if is, err = isArchiveOf(t, place, v); err == nil && !is {
 				continue
 			}
-		} else if err != nil {
+		}
+		if err != nil {
 			return Directory{}, err
 		}
 		taken, err := lookAt(t, place)
@@ -127,19 +129,28 @@ func move(t *tree, r Record, to Directory) error {
 var errUnknown = errors.New("whether the directory was moved is not known")
 
 // findArchive finds the archive that an earlier call made of v.
-func findArchive(t *tree, v Volume) (Directory, bool) {
+func findArchive(t *tree, v Volume) (place Directory, found bool, err error) {
 	for n := range maxArchives {
 		place := archivePlace(v.Directory, v.Name, n)
-		if isArchiveOf(t, place, v) {
-			return place, true
+		if found, err := isArchiveOf(t, place, v); found || err != nil {
+			return place, found, err
 		}
 	}
-	return Directory{}, false
+	return Directory{}, false, nil
 }
 
-func isArchiveOf(t *tree, place Directory, v Volume) bool {
+// isArchiveOf says whether an earlier call has made the record of this archive. A
+// record that cannot be read at the moment is no answer: it may be that one.
+func isArchiveOf(t *tree, place Directory, v Volume) (bool, error) {
 	r, err := readRecord(t, place)
-	return err == nil && r.State == Archived && r.names(v.Name, v.Cluster) && r.Origin == v.Directory.path
+	switch {
+	case err == nil:
+		return r.State == Archived && r.names(v.Name, v.Cluster) && r.Origin == v.Directory.path, nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrOwned), errors.Is(err, ErrRecordDamaged):
+		return false, nil
+	default:
+		return false, err
+	}
 }
 
 // archivePlace is the nth name for the archive of d. Segments that would be

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -168,6 +169,30 @@ func TestArchiveNeverOverwrites(t *testing.T) {
 		if again, err := s.Archive(t.Context(), volume(r)); err != nil {
 			t.Errorf("archived once more: %q, %v", again, err)
 		}
+	})
+}
+
+func TestAnArchiveTakesNoOtherNameBecauseARecordCannotBeRead(t *testing.T) {
+	forEachFileSystem(t, func(t *testing.T, s *Share) {
+		r := record(t, "pv-1", "a", "db")
+		mustMake(t, s, r, open777)
+		write(t, s, "db/file", "data")
+		unreadable := filepath.Join(s.Mount, recordsFolder, "archived-db-pv-1")
+		if err := os.Symlink("nowhere", unreadable); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.Archive(t.Context(), volume(r))
+		expectError(t, err, syscall.ELOOP)
+		expectContent(t, s, "db/file", "data")
+		expectAbsent(t, s, recordsFolder+"/archived-db-pv-1-2")
+
+		if err := os.Remove(unreadable); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Archive(t.Context(), volume(r)); err != nil || got.String() != "archived-db-pv-1" {
+			t.Errorf("archived at last: %q, %v", got, err)
+		}
+		expectContent(t, s, "archived-db-pv-1/file", "data")
 	})
 }
 
