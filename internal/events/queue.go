@@ -16,6 +16,8 @@ const (
 	// hold is how long news wait for later news of the same object: longer than a
 	// claim takes in a burst, so that it is told of its end alone.
 	hold = 2 * time.Second
+	// together is how long news that are due wait for more.
+	together = 20 * time.Millisecond
 	// newsRate, in requests a second, is little beside what the API server can do
 	// for claims in the meantime.
 	newsRate = 20
@@ -42,9 +44,24 @@ type Queue struct {
 	newsLimit, burstLimit flowcontrol.RateLimiter
 
 	mu      sync.Mutex
-	pending map[string]message   // by namespace/name of the event
-	latest  map[types.UID]string // the pending news of an object
-	heard   time.Time            // when news came last
+	pending map[string]message // by namespace/name of the event
+	latest  map[types.UID]news // the pending news of an object
+	held    []held             // in the order in which they are due
+	more    chan struct{}      // told when something is held and nothing was
+	heard   time.Time          // when something was held last
+}
+
+// news are the latest of an object.
+type news struct {
+	name string // of the event
+	held bool   // else it is their turn soon
+}
+
+// held are objects whose news wait for later ones: in a list, since a delaying
+// queue keeps time for each event, and is woken for each.
+type held struct {
+	about types.UID
+	since time.Time
 }
 
 // A message is an event to be created or, with a patch, one to be changed.
@@ -65,7 +82,8 @@ func New(client typedcorev1.EventInterface) *Queue {
 		newsLimit:      flowcontrol.NewTokenBucketRateLimiter(newsRate, newsRate),
 		burstLimit:     flowcontrol.NewTokenBucketRateLimiter(burstRate, 1),
 		pending:        map[string]message{},
-		latest:         map[types.UID]string{},
+		latest:         map[types.UID]news{},
+		more:           make(chan struct{}, 1),
 	}
 }
 
@@ -104,16 +122,52 @@ func (q *Queue) take(m message) {
 		q.warnings.Add(name)
 		return
 	}
-	q.heard = time.Now()
 	about := m.event.InvolvedObject.UID
-	if before, ok := q.latest[about]; ok {
-		delete(q.pending, before)
+	before, ok := q.latest[about]
+	if ok {
+		delete(q.pending, before.name)
 	} else if len(q.latest) >= maxNews {
 		return
 	}
-	q.latest[about] = name
+	q.latest[about] = news{name, true}
 	q.pending[name] = m
-	q.news.AddAfter(name, hold)
+	if !before.held {
+		q.hold(about)
+	}
+}
+
+// hold has the news of an object wait.
+func (q *Queue) hold(about types.UID) {
+	q.heard = time.Now()
+	q.held = append(q.held, held{about, q.heard})
+	if len(q.held) > 1 {
+		return
+	}
+	select {
+	case q.more <- struct{}{}:
+	default:
+	}
+}
+
+// due gives the turn to news that have been held for long enough, and says how
+// long it is until others are; it is false when there are none.
+func (q *Queue) due() (next time.Duration, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	for len(q.held) > 0 {
+		first := q.held[0]
+		if wait := hold - now.Sub(first.since); wait > 0 {
+			return max(wait, together), true
+		}
+		q.held = q.held[1:]
+		if n, ok := q.latest[first.about]; ok {
+			q.latest[first.about] = news{name: n.name}
+			q.news.Add(n.name)
+		}
+	}
+	q.held = nil
+	return 0, false
 }
 
 // next gives what is pending under a name, to be sent now.
@@ -130,7 +184,7 @@ func (q *Queue) next(name string) (message, bool) {
 // drop forgets a pending message.
 func (q *Queue) drop(name string, m message) {
 	delete(q.pending, name)
-	if about := m.event.InvolvedObject.UID; q.latest[about] == name {
+	if about := m.event.InvolvedObject.UID; q.latest[about].name == name {
 		delete(q.latest, about)
 	}
 }

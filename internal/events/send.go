@@ -32,11 +32,29 @@ func (q *Queue) Run(ctx context.Context) {
 			return q.newsLimit.Wait(ctx) == nil && (!q.bursting() || q.burstLimit.Wait(ctx) == nil)
 		})
 	})
+	group.Go(func() { q.release(ctx) })
 	<-ctx.Done()
 	q.warnings.ShutDown()
 	q.news.ShutDown()
 	group.Wait()
 	q.end(ctx)
+}
+
+// release gives news their turn until ctx ends.
+func (q *Queue) release(ctx context.Context) {
+	for {
+		next, ok := q.due()
+		var over <-chan time.Time
+		if ok {
+			over = time.After(next)
+		}
+		select {
+		case <-over:
+		case <-q.more:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // work sends what is pending under the names of a lane, each when it is its turn.
