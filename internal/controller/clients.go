@@ -22,6 +22,8 @@ type clients struct {
 	lists  rest.Interface // of the core group
 	events *events.Queue
 	lease  kubernetes.Interface
+	// closeIdle closes connections of main that are not in use.
+	closeIdle func()
 	// contact sees the requests of all of them.
 	contact *contact
 }
@@ -51,7 +53,7 @@ func newClients(c Config) (clients, error) {
 	listing := rest.CopyConfig(config)
 	listing.DisableCompression = false // a list says nearly the same of each object
 	requests := rest.CopyConfig(config)
-	separately(requests, c.requests())
+	closeIdle := separately(requests, c.requests())
 	leasing := rest.CopyConfig(config)
 	leasing.QPS = -1
 	leasing.Timeout = c.RenewDeadline / 2
@@ -62,7 +64,7 @@ func newClients(c Config) (clients, error) {
 		return clients{}, err
 	}
 	queue := events.New(forEvents.CoreV1().Events(metav1.NamespaceAll))
-	return clients{main: queuedEvents{main, queue}, events: queue, watch: watch, lists: lists.CoreV1().RESTClient(), lease: lease, contact: seen}, nil
+	return clients{main: queuedEvents{main, queue}, events: queue, watch: watch, lists: lists.CoreV1().RESTClient(), lease: lease, closeIdle: closeIdle, contact: seen}, nil
 }
 
 func apiConfig(kubeconfig string) (*rest.Config, error) {

@@ -16,7 +16,7 @@ import (
 // connected are clients without the layers between fake ones and their users;
 // informers must see that a client is fake.
 func connected(main, lease kubernetes.Interface) clients {
-	return clients{main: main, watch: main, events: events.New(main.CoreV1().Events("")), lease: lease}
+	return clients{main: main, watch: main, events: events.New(main.CoreV1().Events("")), lease: lease, closeIdle: func() {}}
 }
 
 func TestEventsOfRecordersWaitInTheQueue(t *testing.T) {

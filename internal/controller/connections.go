@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/http"
@@ -26,7 +27,10 @@ const (
 // so many. Over HTTP/2 all go through a single one, and through a single
 // goroutine at either end that has nothing else to do than to pass them on: under a
 // burst that is a fifth of the API server's processor time, and of ours.
-func separately(config *rest.Config, connections int) {
+//
+// What is returned closes those that nobody uses at the moment.
+func separately(config *rest.Config, connections int) (closeIdle func()) {
+	closeIdle = func() {}
 	config.NextProtos = []string{"http/1.1"}
 	config.Dial = (&net.Dialer{
 		Timeout:         silence,
@@ -35,10 +39,27 @@ func separately(config *rest.Config, connections int) {
 	}).DialContext
 	config.Wrap(func(transport http.RoundTripper) http.RoundTripper {
 		if t := connectionsOf(transport); t != nil {
-			t.MaxIdleConnsPerHost, t.IdleConnTimeout = connections, idleFor
+			t.MaxIdleConnsPerHost, t.IdleConnTimeout = connections, 0
+			closeIdle = t.CloseIdleConnections
 		}
 		return transport
 	})
+	return func() { closeIdle() }
+}
+
+// tidy closes connections of requests that have been idle, until ctx ends. A
+// transport that does so itself sets and reads a clock for each request.
+func (c clients) tidy(ctx context.Context) {
+	tick := time.NewTicker(idleFor)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			c.closeIdle()
+		}
+	}
 }
 
 // connectionsOf finds what has the connections of a transport of client-go.

@@ -13,13 +13,13 @@ import (
 // made anyway: the lease is asked for all the time, and without a lease the
 // watches notice.
 type contact struct {
-	answered atomic.Pointer[time.Time]
+	answered atomic.Bool             // at least once; when, is not worth a look at the clock for each request
 	failed   atomic.Pointer[failure] // nil if the last request was answered
 }
 
 type failure struct {
-	at  time.Time
-	err error
+	since, at time.Time // of the first and of the last request without an answer
+	err       error
 }
 
 var errUnavailable = errors.New("the API server says that it is not available")
@@ -48,28 +48,33 @@ func (s seenTransport) RoundTrip(request *http.Request) (*http.Response, error) 
 		response.StatusCode == http.StatusGatewayTimeout:
 		s.by.lost(fmt.Errorf("%w: %s", errUnavailable, response.Status))
 	default:
-		now := time.Now()
-		s.by.answered.Store(&now)
+		s.by.answered.Store(true)
 		s.by.failed.Store(nil)
 	}
 	return response, err
 }
 
-func (c *contact) lost(err error) { c.failed.Store(&failure{time.Now(), err}) }
+func (c *contact) lost(err error) {
+	now := time.Now()
+	last := &failure{now, now, err}
+	if before := c.failed.Load(); before != nil {
+		last.since = before.since
+	}
+	c.failed.Store(last)
+}
 
 // check fails until the API server has answered for the first time, and while
 // the last request got no answer.
 func (c *contact) check() (string, error) {
 	failed, answered := c.failed.Load(), c.answered.Load()
 	switch {
-	case failed == nil && answered == nil:
+	case failed == nil && !answered:
 		return "", errors.New("it was not asked yet")
 	case failed == nil:
-		return fmt.Sprintf("answered %v ago", round(time.Since(*answered))), nil
-	case answered == nil:
+		return "it has answered the last request", nil
+	case !answered:
 		return "", fmt.Errorf("it has never answered; %v ago: %w", round(time.Since(failed.at)), failed.err)
 	default:
-		return "", fmt.Errorf("it answered %v ago, and not since; %v ago: %w",
-			round(time.Since(*answered)), round(time.Since(failed.at)), failed.err)
+		return "", fmt.Errorf("it has not answered for %v; %v ago: %w", round(time.Since(failed.since)), round(time.Since(failed.at)), failed.err)
 	}
 }

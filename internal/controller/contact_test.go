@@ -62,7 +62,9 @@ func TestContactIsWhetherTheLastRequestWasAnswered(t *testing.T) {
 		check("nobody waits for an answer")
 		server.err = context.DeadlineExceeded
 		ask(late)
-		check("no answer in time", "it answered 5s ago, and not since", "deadline")
+		check("no answer in time", "it has not answered for 1s", "1s ago", "deadline")
+		ask(late)
+		check("and again", "it has not answered for 3s", "1s ago")
 		server.err, server.status = nil, http.StatusInternalServerError
 		ask(t.Context())
 		check("an answer, if not a good one")

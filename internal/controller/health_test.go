@@ -48,8 +48,8 @@ func TestAShareThatIsIllFailsNeitherHealthNorReadiness(t *testing.T) {
 }
 
 func answering() *contact {
-	c, now := &contact{}, time.Now()
-	c.answered.Store(&now)
+	c := &contact{}
+	c.answered.Store(true)
 	return c
 }
 
@@ -87,7 +87,7 @@ func TestReadyExplainsItself(t *testing.T) {
 			}
 			return strings.Join(all, "\n")
 		}
-		for _, words := range []string{"api: answered 0s ago", "have not all been read yet", "share first: 0 of 4 places in use; ", "% free 0s ago"} {
+		for _, words := range []string{"api: it has answered the last request", "have not all been read yet", "share first: 0 of 4 places in use; ", "% free 0s ago"} {
 			if text := lines(); !strings.Contains(text, words) {
 				t.Errorf("%q does not say %q", text, words)
 			}

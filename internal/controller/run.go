@@ -140,6 +140,7 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	start(r.caches.start)
 	start(func(work context.Context) error { r.events.Run(work); return nil })
+	start(func(work context.Context) error { r.tidy(work); return nil })
 	leading := make(chan struct{})
 	if r.election != nil {
 		leading = r.election.started

@@ -15,14 +15,16 @@ import (
 type work struct {
 	waits     func(*v1.PersistentVolumeClaim) bool // for a volume, as far as the caches know
 	calls     atomic.Int64                         // under way
-	turned    pulse                                // when a call began or ended last
+	turned    pulse                                // when the first of them began, or one ended last
 	claims    failing
 	deletions failing
 }
 
 func (w *work) begin() {
+	if w.calls.Load() == 0 {
+		w.turned.beat()
+	}
 	w.calls.Add(1)
-	w.turned.beat()
 }
 
 func (w *work) end() {
@@ -30,8 +32,8 @@ func (w *work) end() {
 	w.turned.beat()
 }
 
-// check fails when calls are under way, and none has begun or ended for longer
-// than any of them can take.
+// check fails when calls are under way, and none has ended for longer than any of
+// them can take.
 func (w *work) check(longest time.Duration) (string, error) {
 	calls := w.calls.Load()
 	if calls == 0 {
@@ -39,7 +41,7 @@ func (w *work) check(longest time.Duration) (string, error) {
 	}
 	turned, err := w.turned.check(longest)
 	if err != nil {
-		return "", fmt.Errorf("%d calls are under way, and none begins or ends: %w", calls, err)
+		return "", fmt.Errorf("%d calls are under way, and none ends: %w", calls, err)
 	}
 	return fmt.Sprintf("%d calls are under way; %s", calls, turned), nil
 }

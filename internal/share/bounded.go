@@ -47,8 +47,9 @@ func do[T any](ctx context.Context, s *Share, operation string, keys []string, f
 				o.err = fmt.Errorf("internal error: %v\n%s", problem, debug.Stack())
 				s.failed(o.err)
 			}
-			s.options.Observer.Returned(verb(operation), time.Since(began))
-			s.leave(keys, o.err == nil)
+			ended := time.Now()
+			s.options.Observer.Returned(verb(operation), ended.Sub(began))
+			s.leave(keys, o.err == nil, ended)
 			o.err = s.fail(operation, o.err)
 			done <- o
 		}()
@@ -79,18 +80,21 @@ func keysOf(volume string, d Directory) []string {
 
 // enter waits for the keys and for a place, and takes them all at once.
 func (s *Share) enter(ctx context.Context, keys []string) error {
+	wait, err := s.tryEnter(keys)
+	if err != nil || wait == nil {
+		return err
+	}
 	look := time.NewTicker(stalledAfter)
 	defer look.Stop()
 	for {
-		wait, err := s.tryEnter(keys)
-		if err != nil || wait == nil {
-			return err
-		}
 		select {
 		case <-wait:
 		case <-look.C:
 		case <-ctx.Done():
 			return s.whyBusy(keys)
+		}
+		if wait, err = s.tryEnter(keys); err != nil || wait == nil {
+			return err
 		}
 	}
 }
@@ -144,14 +148,14 @@ func (s *Share) whyBusy(keys []string) error {
 // leave gives keys and place back. That an operation came back is proof that
 // the server answers. One that has failed is tried again and again, and has served
 // nobody.
-func (s *Share) leave(keys []string, done bool) {
+func (s *Share) leave(keys []string, done bool, ended time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, k := range keys {
 		delete(s.keys, k)
 	}
 	s.inside--
-	s.heard = time.Now()
+	s.heard = ended
 	if done && len(keys) > 0 {
 		s.served = s.heard
 	}
