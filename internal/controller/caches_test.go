@@ -35,6 +35,15 @@ func cachesOf(t *testing.T, volumes ...*v1.PersistentVolume) *caches {
 	return c
 }
 
+// fill has caches read what there is, and watch it until the test ends.
+func fill(t *testing.T, c *caches) {
+	t.Helper()
+	t.Cleanup(c.factory.Shutdown)
+	if err := c.start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestOverlappingFindsVolumesAtAboveAndBelowADirectory(t *testing.T) {
 	recorded := nfsVolume("recorded", "nas", "/export/a")
 	recorded.Annotations = map[string]string{provision.AnnotationDirectory: "a"}

@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"testing"
 	"testing/synctest"
 
@@ -90,12 +89,7 @@ func TestRoomForAClaimIsGivenUpWhenTheClaimGoes(t *testing.T) {
 				if _, err := caches.claims.AddEventHandler(p.claims()); err != nil {
 					t.Fatal(err)
 				}
-				ctx, cancel := context.WithCancel(t.Context())
-				defer caches.factory.Shutdown()
-				defer cancel()
-				if err := caches.start(ctx); err != nil {
-					t.Fatal(err)
-				}
+				fill(t, caches)
 				if _, err := p.Reserve(capacity.Request{Volume: c.room, Share: "first", Size: resource.MustParse("10Gi")}); err != nil {
 					t.Fatal(err)
 				}

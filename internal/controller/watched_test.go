@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"slices"
 	"sync"
 	"testing"
@@ -95,12 +94,7 @@ func TestTheLibraryHearsOfWhatIsOursAlone(t *testing.T) {
 		if _, err := (watchedVolumes{c.volumes, c.owns, audience{inTurn{all.handler()}, ignore}}).AddEventHandlerWithResyncPeriod(volumes.handler(), 0); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		defer c.factory.Shutdown()
-		defer cancel()
-		if err := c.start(ctx); err != nil {
-			t.Fatal(err)
-		}
+		fill(t, c)
 		hears := func(when string, wantClaims, wantVolumes, others []string) {
 			t.Helper()
 			synctest.Wait()
@@ -119,12 +113,12 @@ func TestTheLibraryHearsOfWhatIsOursAlone(t *testing.T) {
 		})
 
 		for _, now := range []*v1.PersistentVolumeClaim{claim("waits", "us", "pv-3"), claim("undecided", "us", ""), claim("foreign", "them", "pv-2")} {
-			if _, err := client.CoreV1().PersistentVolumeClaims("team").Update(ctx, now, metav1.UpdateOptions{}); err != nil {
+			if _, err := client.CoreV1().PersistentVolumeClaims("team").Update(t.Context(), now, metav1.UpdateOptions{}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for _, gone := range []string{"pv-1", "pv-2"} {
-			if err := client.CoreV1().PersistentVolumes().Delete(ctx, gone, metav1.DeleteOptions{}); err != nil {
+			if err := client.CoreV1().PersistentVolumes().Delete(t.Context(), gone, metav1.DeleteOptions{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -182,24 +176,19 @@ func TestAVolumeThatComesToRestIsNoDeletion(t *testing.T) {
 		if _, err := (watchedVolumes{c.volumes, c.owns, audience{nil, ignore}}).AddEventHandlerWithResyncPeriod(volumes.handler(), 0); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		defer c.factory.Shutdown()
-		defer cancel()
-		if err := c.start(ctx); err != nil {
-			t.Fatal(err)
-		}
+		fill(t, c)
 		synctest.Wait()
 		if got := volumes.take(); !slices.Equal(got, []string{"add pv-1"}) {
 			t.Errorf("of a volume that is not protected the library heard %v", got)
 		}
-		if _, err := client.CoreV1().PersistentVolumes().Update(ctx, volume(protection), metav1.UpdateOptions{}); err != nil {
+		if _, err := client.CoreV1().PersistentVolumes().Update(t.Context(), volume(protection), metav1.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
 		if got := volumes.take(); len(got) > 0 {
 			t.Errorf("of a volume that is at rest the library heard %v", got)
 		}
-		if err := client.CoreV1().PersistentVolumes().Delete(ctx, "pv-1", metav1.DeleteOptions{}); err != nil {
+		if err := client.CoreV1().PersistentVolumes().Delete(t.Context(), "pv-1", metav1.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
