@@ -29,10 +29,10 @@ func (w watchedClaims) AddEventHandlerWithResyncPeriod(h cache.ResourceEventHand
 
 // watchedVolumes is the informer of volumes as the library gets it: one that
 // tells of volumes of ours alone, and of those that are at rest only when they are
-// gone, and whose store nobody but the watch may write to. The library adds each volume that it has made, as it made it. When that
-// comes late, after the watch has shown the volume Bound and Released or even
-// gone, the cache would go on to say what was, and the volume would never be
-// deleted.
+// gone, and whose store nobody but the watch may write to. The library adds each
+// volume that it has made, as it made it. When that comes late, after the watch has
+// shown the volume Bound and Released or even gone, the cache would go on to say
+// what was, and the volume would never be deleted.
 type watchedVolumes struct {
 	cache.SharedInformer
 	owns func(*v1.PersistentVolume) bool
@@ -41,24 +41,24 @@ type watchedVolumes struct {
 
 // AddEventHandlerWithResyncPeriod adds a handler that hears of what is ours.
 func (w watchedVolumes) AddEventHandlerWithResyncPeriod(h cache.ResourceEventHandler, resync time.Duration) (cache.ResourceEventHandlerRegistration, error) {
-	ours := func(object any, also func(*v1.PersistentVolume) bool) bool {
-		volume, ok := shown(object).(*v1.PersistentVolume)
-		return ok && w.owns(volume) && also(volume)
+	ours := func(object any) (volume *v1.PersistentVolume, ok bool) {
+		volume, ok = shown(object).(*v1.PersistentVolume)
+		return volume, ok && w.owns(volume)
 	}
 	// What has come to rest is no deletion, as it would be to a handler that filters.
 	return w.listen(w.SharedInformer, cache.ResourceEventHandlerDetailedFuncs{
 		AddFunc: func(o any, first bool) {
-			if ours(o, moves) {
+			if v, ok := ours(o); ok && moves(v) {
 				h.OnAdd(o, first)
 			}
 		},
 		UpdateFunc: func(was, is any) {
-			if ours(is, moves) {
+			if v, ok := ours(is); ok && moves(v) {
 				h.OnUpdate(was, is)
 			}
 		},
 		DeleteFunc: func(o any) {
-			if ours(o, whatever) {
+			if _, ok := ours(o); ok {
 				h.OnDelete(o)
 			}
 		},
@@ -85,8 +85,6 @@ func moves(v *v1.PersistentVolume) bool {
 		return true
 	}
 }
-
-func whatever(*v1.PersistentVolume) bool { return true }
 
 func (w watchedVolumes) GetStore() cache.Store { return watchedStore{w.SharedInformer.GetStore()} }
 
