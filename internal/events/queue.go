@@ -25,7 +25,7 @@ const (
 	burst = 5 * newsRate
 	// burstRate is newsRate as long as a burst goes on: until none have come for a
 	// lull. Those who wait for a claim need the API server more than those who read
-	// what became of another.
+	// what became of another. A lull is shorter than hold: what came in it is held.
 	burstRate = 1
 	lull      = time.Second
 	// maxNews bounds the memory that waiting news take, at some 2 KiB each.
@@ -48,7 +48,6 @@ type Queue struct {
 	latest  map[types.UID]news // the pending news of an object
 	held    []held             // in the order in which they are due
 	more    chan struct{}      // told when something is held and nothing was
-	heard   time.Time          // when something was held last
 }
 
 // news are the latest of an object.
@@ -138,8 +137,7 @@ func (q *Queue) take(m message) {
 
 // hold has the news of an object wait.
 func (q *Queue) hold(about types.UID) {
-	q.heard = time.Now()
-	q.held = append(q.held, held{about, q.heard})
+	q.held = append(q.held, held{about, time.Now()})
 	if len(q.held) > 1 {
 		return
 	}
@@ -207,7 +205,8 @@ func (q *Queue) putBack(name string, m message) {
 func (q *Queue) bursting() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.latest) >= burst && time.Since(q.heard) < lull
+	last := len(q.held) - 1
+	return len(q.latest) >= burst && last >= 0 && time.Since(q.held[last].since) < lull
 }
 
 func key(event *v1.Event) string { return event.Namespace + "/" + event.Name }

@@ -129,7 +129,7 @@ func move(t *tree, r Record, to Directory) error {
 var errUnknown = errors.New("whether the directory was moved is not known")
 
 // findArchive finds the archive that an earlier call made of v.
-func findArchive(t *tree, v Volume) (place Directory, found bool, err error) {
+func findArchive(t *tree, v Volume) (Directory, bool, error) {
 	for n := range maxArchives {
 		place := archivePlace(v.Directory, v.Name, n)
 		if found, err := isArchiveOf(t, place, v); found || err != nil {
