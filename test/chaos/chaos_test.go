@@ -26,6 +26,10 @@ const restTime = 4 * time.Minute
 // are hundreds.
 const mostShown = 100
 
+// mostRepeated is how many of them are shown again at the end, which is all that
+// many a log keeps.
+const mostRepeated = 5
+
 func TestNothingIsLostLeakedOrMixedUpUnderRandomFaults(t *testing.T) {
 	options := drawn(t)
 	if os.Getenv("CLUSTER_CONTROL") == "" {
@@ -53,15 +57,16 @@ func TestNothingIsLostLeakedOrMixedUpUnderRandomFaults(t *testing.T) {
 		claims.Go(func() { r.liveAll(ctx, lives) })
 	}
 	faults.Wait()
+	r.tell("the faults are over")
 	if err := r.calm(); err != nil {
 		t.Errorf("the faults could not be lifted: %v", err)
 	}
 	calm := time.Now()
 	close(r.calmed)
 	claims.Wait()
-	t.Logf("all claims are through %v after the faults", time.Since(calm).Round(time.Second))
+	r.tell("all claims are through %v after the faults", time.Since(calm).Round(time.Second))
 	violations := r.rest(ctx)
-	t.Logf("at rest %v after the faults", time.Since(calm).Round(time.Second))
+	r.tell("the wait for rest ends %v after the faults", time.Since(calm).Round(time.Second))
 	stop()
 	watches.Wait()
 	r.report()
@@ -74,6 +79,10 @@ func TestNothingIsLostLeakedOrMixedUpUnderRandomFaults(t *testing.T) {
 	}
 	if t.Failed() {
 		r.explain()
+		t.Logf("what happened when:\n%s", strings.Join(r.course, "\n"))
+		for _, v := range all[:min(len(all), mostRepeated)] {
+			t.Logf("of %d violations: %v", len(all), v)
+		}
 		t.Logf("the cluster is left as it is; again: make chaos %v", options)
 		return
 	}
@@ -122,6 +131,7 @@ type run struct {
 	fates      map[int]Fate   // by life
 	watched    map[int]Canary // of volumes that nobody deletes yet
 	violations []Violation    // seen on the way
+	course     []string       // what was told, and when
 	sightings  int            // of canaries that were what they must be
 	blinks     int            // of canaries that were gone, and then back
 	delays     []time.Duration
@@ -190,6 +200,15 @@ func exportOf(t *testing.T, variable string, n int) export {
 
 // at is the time since the beginning of the run, for logs.
 func (r *run) at() string { return fmt.Sprintf("%6.1fs", time.Since(r.began).Seconds()) }
+
+// tell logs what the course of the run is told by.
+func (r *run) tell(format string, arguments ...any) {
+	r.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.course = append(r.course, r.at()+" "+fmt.Sprintf(format, arguments...))
+	r.Log(r.course[len(r.course)-1])
+}
 
 func (r *run) violate(v Violation) {
 	r.mu.Lock()

@@ -25,14 +25,15 @@ func (r *run) breakThings(ctx context.Context, lane []Fault) {
 			return
 		}
 		lift, err := r.begin(ctx, f.Kind)
-		r.Logf("%s fault: %s, for %v", r.at(), f.Kind, f.Length)
-		if err == nil {
+		r.tell("fault: %s, for %v", f.Kind, f.Length)
+		if err == nil && f.Length > 0 {
 			r.wait(ctx, f.Length)
 			err = lift(context.WithoutCancel(ctx))
+			r.tell("fault over: %s", f.Kind)
 		}
 		switch {
 		case errors.Is(err, errMissed):
-			r.Logf("%s fault: %s: %v", r.at(), f.Kind, err)
+			r.tell("fault: %s: %v", f.Kind, err)
 		case err != nil:
 			r.Errorf("%s fault: %s: %v [%v]", r.at(), f.Kind, err, r.options)
 		default:
