@@ -28,7 +28,7 @@ func (r *run) breakThings(ctx context.Context, lane []Fault) {
 		r.tell("fault: %s, for %v", f.Kind, f.Length)
 		if err == nil && f.Length > 0 {
 			r.wait(ctx, f.Length)
-			err = lift(context.WithoutCancel(ctx))
+			err = r.lift(ctx, lift)
 			r.tell("fault over: %s", f.Kind)
 		}
 		switch {
@@ -42,6 +42,21 @@ func (r *run) breakThings(ctx context.Context, lane []Fault) {
 			r.mu.Unlock()
 		}
 	}
+}
+
+// liftTime is how long it may take to lift a fault, or all of them: far more than
+// it does.
+const liftTime = 2 * time.Minute
+
+// lift lifts a fault, even after the end of the run.
+func (r *run) lift(ctx context.Context, fault func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), liftTime, fmt.Errorf("it could not be lifted within %v", liftTime))
+	defer cancel()
+	err := fault(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = errors.Join(context.Cause(ctx), err)
+	}
+	return err
 }
 
 func (r *run) wait(ctx context.Context, d time.Duration) {
@@ -116,7 +131,7 @@ func (r *run) begin(ctx context.Context, k Kind) (lift func(context.Context) err
 
 // calm lifts every fault that may be left.
 func (r *run) calm() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), liftTime)
 	defer cancel()
 	problems := []error{
 		r.control("api", "start")(ctx), r.control("nfs", "start")(ctx),
