@@ -72,19 +72,20 @@ func (r *runner) build() error {
 	return r.metrics.register(shareCollector{r.shares, r.leads})
 }
 
-// checkMounts looks at all mounts, and reports each that is wrong. A share that
-// does not answer is no mistake of whoever configured it.
+// checkMounts looks at all mounts, and reports each that is wrong. A server that
+// does not answer, or does not know its export yet, is no mistake of whoever
+// configured it: to end would only be to come back later each time.
 func (r *runner) checkMounts(ctx context.Context) error {
 	problems := make([]error, len(r.shares))
 	var group sync.WaitGroup
 	for i, s := range r.shares {
 		group.Go(func() {
 			err := s.Check(ctx)
-			if errors.Is(err, share.ErrTimeout) {
-				klog.FromContext(ctx).Error(err, "A share does not answer; its claims wait until it does")
-				return
+			if errors.Is(err, share.ErrUnfit) {
+				problems[i] = err
+			} else if err != nil {
+				klog.FromContext(ctx).Error(err, "A share does not answer as it should; its claims wait until it does")
 			}
-			problems[i] = err
 		})
 	}
 	group.Wait()

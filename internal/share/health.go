@@ -42,19 +42,19 @@ func (s *Share) Health() Health {
 
 // Check says whether the mount is there, is a directory, and may be written
 // to, and whether its server answers. It changes nothing on the share. The
-// error wraps ErrUnfit, or ErrTimeout when the server does not answer, which is
-// no fault of the configuration.
+// error wraps ErrUnfit when it is whoever mounted it who has to change something.
+// Any other tells of the server, such as ErrTimeout when that does not answer.
 func (s *Share) Check(ctx context.Context) error {
 	_, err := do(ctx, s, "check", nil, func(t *tree) (struct{}, error) {
 		// Unlike what access(2) needs, this is never answered from a cache.
 		space, err := s.lookAtSpace(t)
 		if err != nil {
-			return struct{}{}, err
+			return struct{}{}, unfit(err)
 		}
 		s.saw(space)
 		const writeAndSearch = 0o3 // W_OK|X_OK of access(2)
 		if err := syscall.Access(s.Mount, writeAndSearch); err != nil {
-			return struct{}{}, fmt.Errorf("%w: uid %d may not write to %s: %w", ErrUnfit, os.Geteuid(), s.Mount, err)
+			return struct{}{}, unfit(fmt.Errorf("uid %d may not write to %s: %w", os.Geteuid(), s.Mount, err))
 		}
 		return struct{}{}, nil
 	})

@@ -41,6 +41,28 @@ func TestEachErrorHasAKind(t *testing.T) {
 	}
 }
 
+func TestAMountIsUnfitUnlessItIsTheServerThatFails(t *testing.T) {
+	for _, c := range []struct {
+		err   error
+		unfit bool
+	}{
+		{syscall.ENOENT, true},
+		{syscall.ENOTDIR, true},
+		{syscall.EACCES, true},
+		{syscall.EROFS, true},
+		{syscall.ESTALE, false},
+		{syscall.EIO, false},
+		{syscall.EHOSTUNREACH, false},
+		{syscall.ETIMEDOUT, false},
+		{ErrTimeout, false},
+	} {
+		err := unfit(fmt.Errorf("look: %w", &fs.PathError{Op: "open", Path: "/mnt", Err: c.err}))
+		if errors.Is(err, ErrUnfit) != c.unfit || !errors.Is(err, c.err) {
+			t.Errorf("%v becomes %v; want it to be unfit: %v", c.err, err, c.unfit)
+		}
+	}
+}
+
 func TestEveryKindIsListed(t *testing.T) {
 	for _, k := range kinds {
 		if !slices.Contains(ErrorKinds(), k.kind) {

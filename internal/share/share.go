@@ -155,6 +155,17 @@ func (s *Share) fail(operation string, err error) error {
 	return fmt.Errorf("share %s: %s: %w", s.Location, operation, err)
 }
 
+// unfit says that the mount cannot be used, unless it was the server that failed:
+// that one may be well again by itself.
+func unfit(err error) error {
+	switch kind, _ := kindOf(err); kind {
+	case KindTimeout, KindStale, KindUnreachable, KindIO, KindUnfit:
+		return err
+	default:
+		return fmt.Errorf("%w: %w", ErrUnfit, err)
+	}
+}
+
 // open returns the mount, opened again after the server said that our handle
 // is stale.
 func (s *Share) open() (*tree, error) {
@@ -164,7 +175,7 @@ func (s *Share) open() (*tree, error) {
 	if now == nil || stale {
 		fresh, err := openMount(s.Mount)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrUnfit, err)
+			return nil, unfit(err)
 		}
 		s.mu.Lock()
 		// A mount that others may still use is left to the garbage collector.
