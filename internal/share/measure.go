@@ -46,9 +46,11 @@ func (s *Share) Measure(ctx context.Context, d Directory, looked func(files int)
 	defer func() { now.close() }()
 	for now.open != nil || len(now.folders) > 0 {
 		began, before := time.Now(), now.used.Files
-		// A step that has not come back in time goes on with its own copy.
 		next, err := do(ctx, s, "measure directory "+quote(d.path), nil, now.step)
 		if err != nil {
+			// A step that has not come back may still read the folder: it is closed by
+			// the step, or by the garbage collector.
+			now.open = nil
 			return Used{}, err
 		}
 		now = next
@@ -64,6 +66,9 @@ func (s *Share) Measure(ctx context.Context, d Directory, looked func(files int)
 // silent is not waited for: others are to be measured.
 func (s *Share) rest(ctx context.Context, d time.Duration) error {
 	for {
+		if err := ctx.Err(); err != nil {
+			return err // even if there is no time to wait for
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -95,8 +100,13 @@ func (m measuring) close() {
 	}
 }
 
-// step looks at the next few files.
-func (m measuring) step(t *tree) (measuring, error) {
+// step looks at the next few files. After an error nothing is open any more.
+func (m measuring) step(t *tree) (_ measuring, err error) {
+	defer func() {
+		if err != nil {
+			m.close()
+		}
+	}()
 	if m.open == nil {
 		last := len(m.folders) - 1
 		m.folder, m.folders = m.folders[last], m.folders[:last]
