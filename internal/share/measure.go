@@ -43,19 +43,18 @@ type Used struct {
 // Errors: fs.ErrNotExist, ErrTimeout, ErrBusy, or the file system's.
 func (s *Share) Measure(ctx context.Context, d Directory, looked func(files int)) (Used, error) {
 	now := measuring{folders: []string{d.path}}
-	defer func() { now.close() }()
 	for now.open != nil || len(now.folders) > 0 {
 		began, before := time.Now(), now.used.Files
 		next, err := do(ctx, s, "measure directory "+quote(d.path), nil, now.step)
 		if err != nil {
 			// A step that has not come back may still read the folder: it is closed by
 			// the step, or by the garbage collector.
-			now.open = nil
 			return Used{}, err
 		}
 		now = next
 		looked(int(now.used.Files - before))
 		if err := s.rest(ctx, restAfter*time.Since(began)); err != nil {
+			now.close()
 			return Used{}, err
 		}
 	}
@@ -66,15 +65,14 @@ func (s *Share) Measure(ctx context.Context, d Directory, looked func(files int)
 // silent is not waited for: others are to be measured.
 func (s *Share) rest(ctx context.Context, d time.Duration) error {
 	for {
-		if err := ctx.Err(); err != nil {
-			return err // even if there is no time to wait for
-		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
 		case <-s.stop.Done():
 			return errClosed
 		case <-time.After(d):
+		}
+		if err := ctx.Err(); err != nil {
+			return err // even if the wait was over as well
 		}
 		if !s.taken() {
 			return nil

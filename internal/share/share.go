@@ -159,7 +159,7 @@ func (s *Share) fail(operation string, err error) error {
 // that one may be well again by itself.
 func unfit(err error) error {
 	switch kind, _ := kindOf(err); kind {
-	case KindTimeout, KindStale, KindUnreachable, KindIO, KindUnfit:
+	case KindTimeout, KindStale, KindUnreachable, KindIO:
 		return err
 	default:
 		return fmt.Errorf("%w: %w", ErrUnfit, err)
