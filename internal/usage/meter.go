@@ -82,7 +82,7 @@ func (m *Meter) pass(ctx context.Context) {
 		err := m.measure(ctx, task)
 		if err != nil && ctx.Err() == nil {
 			m.failed[task.volume.Name] = time.Now()
-			unwell[task.on] = errors.Is(err, share.ErrTimeout) || errors.Is(err, share.ErrBusy) || errors.Is(err, share.ErrUnfit)
+			unwell[task.on] = errors.Is(err, share.ErrTimeout) || errors.Is(err, share.ErrBusy) || task.on.Health().Fault != nil
 			klog.FromContext(ctx).Error(err, "What a volume holds is not known", "volume", task.volume.Name, "share", task.on.Name)
 		}
 		m.show()
