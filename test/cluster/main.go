@@ -31,7 +31,7 @@ type command struct {
 
 // commands are listed in the order a user meets them.
 var commands = []command{
-	{"packages", "", "install the Debian packages that are missing", runPackages},
+	{"packages", "", "install the Debian packages that are missing, and get the nodes' kernel", runPackages},
 	{"build", "", "build etcd, Kubernetes, CoreDNS and Helm from Go modules", runBuild},
 	{"up", "[--nodes N]", "start the cluster and wait until it is ready", runUp},
 	{"load", "FILE.tar...", "import images (docker-archive) into every node", runLoad},

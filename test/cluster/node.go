@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -46,12 +47,15 @@ func (c *cluster) startNode(n int, s settings) (*daemon, error) {
 	if err := quietly("mkfs.ext4", "-q", "-O", "^has_journal", "-E", "lazy_itable_init=1", disk); err != nil {
 		return nil, err
 	}
-	args := []string{"linux.uml", "mem=" + s.Memory, "quiet",
-		"root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "init=" + c.run("guest", "init.sh"),
-		"CLUSTER_DIR=" + c.dir, "CLUSTER_NODE=" + strconv.Itoa(n), "CLUSTER_NODES=" + strconv.Itoa(s.Nodes),
+	k := c.kernel()
+	args := append(slices.Clone(k.command), "mem="+s.Memory, "quiet",
+		"root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "init="+c.run("guest", "init.sh"),
+		"CLUSTER_DIR="+c.dir, "CLUSTER_NODE="+strconv.Itoa(n), "CLUSTER_NODES="+strconv.Itoa(s.Nodes),
+		"CLUSTER_MODULES="+k.modules,
 		fmt.Sprintf("vec0:transport=tap,ifname=%s,mac=%s,gro=1", tapName(n), nodeMAC(n)),
-		"uml_dir=" + runtimeDir + "/", "umid=" + name,
-		"con=null", "con0=fd:0,fd:1", "ubda=" + disk}
+		"uml_dir="+runtimeDir+"/", "umid="+name,
+		"con=null", "con0=fd:0,fd:1", "ubda="+disk)
+	args = append(args, k.options...)
 	if n == s.Nodes {
 		exported := c.run("nfsd.xfs")
 		if err := makeSparse(exported, 16<<30); err != nil {
@@ -68,7 +72,11 @@ func (c *cluster) startNode(n int, s settings) (*daemon, error) {
 	}
 	pinned := append([]string{"taskset", "-c", strconv.Itoa(cpus[n%len(cpus)])}, args...)
 	return c.start(name, pinned, func(cmd *exec.Cmd) {
-		cmd.Env = append(cmd.Env, "TMPDIR="+c.memoryDir(s), "LD_PRELOAD="+c.registers())
+		cmd.Dir = k.dir
+		cmd.Env = append(cmd.Env, "TMPDIR="+c.memoryDir(s))
+		if k.preload != "" {
+			cmd.Env = append(cmd.Env, "LD_PRELOAD="+k.preload)
+		}
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 //
 //	bin/     what was built; "down" keeps it
 //	images/  the images that every node gets; "down" keeps them
+//	kernel-*/ the nodes' kernel, if it is a newer one than this machine's Debian has; "down" keeps it
 //	run/     everything else; "down" deletes it
 type cluster struct {
 	dir string

@@ -5,12 +5,13 @@
 # From the kernel's command line, as environment:
 #   CLUSTER_DIR    the cluster's state directory
 #   CLUSTER_NODE   this node's number, CLUSTER_NODES how many there are
+#   CLUSTER_MODULES where the kernel's modules are, by release
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 export CLUSTER_NODE CLUSTER_NODES CLUSTER_DIR NODE=node$CLUSTER_NODE ADDRESS=10.99.0.1$CLUSTER_NODE
 
 mount -t proc proc /proc
 mount -t tmpfs -o size=75% tmpfs /mnt
-modules=/usr/lib/uml/modules/$(uname -r)
+modules=$CLUSTER_MODULES/$(uname -r)
 insmod "$modules/kernel/fs/overlayfs/overlay.ko"
 mkdir /mnt/up /mnt/work /mnt/root
 mount -t overlay -o lowerdir=/,upperdir=/mnt/up,workdir=/mnt/work overlay /mnt/root
@@ -38,6 +39,9 @@ chmod 1777 /tmp /var/tmp /run/lock
 # The logs go to the host, where they can be read while the node hangs.
 mount -t hostfs -o "$CLUSTER_DIR/run/logs/$NODE" hostfs /run/logs
 
+# Since Linux 7.0 the client asks for delegations of directories. nfs-ganesha 4 answers so that it takes what exists for
+# missing, and says "remote I/O error".
+echo "options nfsv4 directory_delegations=N" >/etc/modprobe.d/nfs-directories.conf
 modprobe -a nfsv3 nfsv4 quota_v2 veth
 echo 1 >/proc/sys/net/ipv4/ip_forward
 hostname "$NODE"
