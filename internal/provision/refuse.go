@@ -51,6 +51,7 @@ func Advise(err error) error {
 		{syscall.ENOSPC, "free space on the share"},
 		{syscall.EDQUOT, "raise the quota of the export"},
 		{syscall.ESTALE, "export the directory again; if it was made anew, give the provisioner new pods, which mount it anew"},
+		{syscall.EREMOTEIO, "the server refuses what the node asks for; mount with nfsvers=4.0 if the node's Linux is 6.19 or later and the server nfs-ganesha before 9.11"},
 		{syscall.EROFS, "export and mount the share for writing"},
 		{fs.ErrPermission, "let the provisioner's user write on the export"},
 	} {

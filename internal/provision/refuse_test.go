@@ -87,6 +87,7 @@ func TestErrorsOfAFileSystemComeWithAdvice(t *testing.T) {
 	}{
 		"no answer":     {share.ErrTimeout, "look after the NFS server"},
 		"stale handle":  {syscall.ESTALE, "export the directory again"},
+		"remote I/O":    {syscall.EREMOTEIO, "nfsvers=4.0"},
 		"read-only":     {syscall.EROFS, "export and mount the share for writing"},
 		"full":          {syscall.ENOSPC, "free space"},
 		"over quota":    {syscall.EDQUOT, "raise the quota"},
