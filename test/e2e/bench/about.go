@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // describe says on what is measured, without the name of any machine.
@@ -28,10 +29,18 @@ func (b *bench) describe(ctx context.Context) (about, error) {
 	if err := unix.Sysinfo(&memory); err != nil {
 		return about{}, err
 	}
+	nodes, err := b.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{Limit: 1})
+	if err != nil {
+		return about{}, err
+	}
+	var nodeKernel string
+	for _, node := range nodes.Items {
+		nodeKernel = node.Status.NodeInfo.KernelVersion
+	}
 	const gib = 1 << 30
 	return about{
 		Provisioner: b.versionOf(ctx), Kubernetes: version.GitVersion, Go: runtime.Version(),
-		Kernel: unix.ByteSliceToString(kernel.Release[:]), CPUs: runtime.NumCPU(),
+		Kernel: unix.ByteSliceToString(kernel.Release[:]), NodeKernel: nodeKernel, CPUs: runtime.NumCPU(),
 		MemoryGiB:  int(math.Round(float64(memory.Totalram) * float64(memory.Unit) / gib)),
 		FileSystem: fileSystem(b.share.root), Quick: b.options.quick,
 	}, nil
@@ -68,6 +77,10 @@ func fileSystem(directory string) string {
 }
 
 func (a about) line() string {
-	return fmt.Sprintf("%s; Kubernetes %s, Linux %s, %s, %d CPUs, %d GiB of memory, share on %s",
-		a.Provisioner, a.Kubernetes, a.Kernel, a.Go, a.CPUs, a.MemoryGiB, a.FileSystem)
+	nodes := ""
+	if a.NodeKernel != "" {
+		nodes = fmt.Sprintf(" (nodes: user-mode Linux %s)", a.NodeKernel)
+	}
+	return fmt.Sprintf("%s; Kubernetes %s, Linux %s%s, %s, %d CPUs, %d GiB of memory, share on %s",
+		a.Provisioner, a.Kubernetes, a.Kernel, nodes, a.Go, a.CPUs, a.MemoryGiB, a.FileSystem)
 }

@@ -23,6 +23,7 @@ type about struct {
 	Kubernetes  string `json:"kubernetes"`
 	Go          string `json:"go"`
 	Kernel      string `json:"kernel"`
+	NodeKernel  string `json:"nodeKernel,omitempty"` // of the nodes, user-mode Linux
 	CPUs        int    `json:"cpus"`
 	MemoryGiB   int    `json:"memoryGiB"`
 	FileSystem  string `json:"fileSystem"` // of the share
