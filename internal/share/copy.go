@@ -266,8 +266,19 @@ func (c *copying) taken(err error) error {
 
 // folder makes a folder and fills it, or lets it wait.
 func (c *copying) folder(from, to *os.File, n, name string, depth int) error {
-	if err := c.taken(c.write(func() error { return unix.Mkdirat(int(to.Fd()), n, 0o700) })); err != nil {
+	var there unix.Stat_t
+	err := c.write(func() error {
+		made := unix.Mkdirat(int(to.Fd()), n, 0o700)
+		if err := c.taken(made); err != nil || made == nil {
+			return err
+		}
+		return unix.Fstatat(int(to.Fd()), n, &there, unix.AT_SYMLINK_NOFOLLOW)
+	})
+	if err != nil {
 		return err
+	}
+	if kind := there.Mode & unix.S_IFMT; kind != 0 && kind != unix.S_IFDIR {
+		return nil // it was told before, and was something else then
 	}
 	if depth >= copyLevels && c.postpone(name) {
 		return nil
@@ -276,7 +287,7 @@ func (c *copying) folder(from, to *os.File, n, name string, depth int) error {
 		return fmt.Errorf("more than %d folders inside each other, and too many of them", copyDeepest)
 	}
 	var source, made *os.File
-	err := c.read(func() (err error) { source, err = openFolder(from, n); return err })
+	err = c.read(func() (err error) { source, err = openFolder(from, n); return err })
 	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOENT) {
 		// It is none any more. What was made for it is as empty as it was.
 		return errors.Join(errSwapped, c.write(func() error { return unix.Unlinkat(int(to.Fd()), n, unix.AT_REMOVEDIR) }))

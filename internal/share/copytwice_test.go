@@ -65,6 +65,38 @@ func TestWhatAServerMadeWhenItWasAskedForTheFirstTimeIsFilledAndDressed(t *testi
 	expectAlike(t, likeness(t, to), likeness(t, from))
 }
 
+// A folder that changes may tell a name twice, and the name stand for something
+// else the second time: either is right.
+func TestWhatWasCopiedStaysWhenItsNameIsToldAgainForSomethingElse(t *testing.T) {
+	kinds := map[string]func(place string) error{
+		"a folder": func(place string) error {
+			return errors.Join(os.Mkdir(place, 0o755), os.WriteFile(filepath.Join(place, "file"), []byte("in it"), 0o640))
+		},
+		"a file":    func(place string) error { return os.WriteFile(place, []byte("data"), 0o640) },
+		"a symlink": func(place string) error { return os.Symlink("anywhere", place) },
+		"a FIFO":    func(place string) error { return unix.Mkfifo(place, 0o640) },
+	}
+	for before, makeBefore := range kinds {
+		for after, makeAfter := range kinds {
+			if before == after {
+				continue
+			}
+			t.Run(before+", then "+after, func(t *testing.T) {
+				from, to := t.TempDir(), t.TempDir()
+				must(t, makeBefore(filepath.Join(to, "name")))
+				must(t, makeAfter(filepath.Join(from, "name")))
+				want := likeness(t, to)["/name"]
+				if err := copyOver(t, from, to, nil); err != nil {
+					t.Fatal(err)
+				}
+				if got := likeness(t, to)["/name"]; got != want {
+					t.Errorf("it became %v; want %v", got, want)
+				}
+			})
+		}
+	}
+}
+
 // A step of a copy that fails with ESTALE is done again: a part of a file must not
 // be taken for the whole then.
 func TestAPartOfAFileIsNeverTakenForTheWhole(t *testing.T) {
