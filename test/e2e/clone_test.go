@@ -123,12 +123,12 @@ const manyCopied = 4000
 func (s *scene) manyToCopy(on export, class string) {
 	s.Helper()
 	s.makeClaim(claim("source", class))
-	s.look(on, makeMany(directory(on, s.bound("source"))))
+	s.look(on, makeMany(directory(on, s.bound("source")), manyCopied))
 }
 
-// makeMany is a script that makes manyCopied files in a directory.
-func makeMany(place string) string {
-	return fmt.Sprintf("cd %s && for d in $(seq 40); do mkdir $d; for f in $(seq %d); do echo $f > $d/$f; done; done", place, manyCopied/40)
+// makeMany is a script that makes so many files in a directory.
+func makeMany(place string, files int) string {
+	return fmt.Sprintf("cd %s && for d in $(seq 40); do mkdir $d; for f in $(seq %d); do echo $f > $d/$f; done; done", place, files/40)
 }
 
 // copying waits until some of a copy is there, and returns where.

@@ -27,12 +27,13 @@ func TestACloneEndsWholeWhateverHappensToItsShare(t *testing.T) {
 	for _, c := range []struct {
 		name       string
 		on         place
+		files      int // enough for a copy that takes some seconds
 		begin, end func() error
 		says       []string
 	}{
-		{"the server is killed", f.ganesha, nfs("kill"), nfs("start"), nil},
+		{"the server is killed", f.ganesha, manyCopied / 2, nfs("kill"), nfs("start"), nil},
 		{
-			"the share is filled", full,
+			"the share is filled", full, manyCopied,
 			server(fillUp), server(makeRoom), []string{"no space left on device"},
 		},
 	} {
@@ -44,7 +45,7 @@ func TestACloneEndsWholeWhateverHappensToItsShare(t *testing.T) {
 			s.makeClaim(claim(source, k.Name))
 			place := inside(c.on, s.bound(source))
 			// As the user that root is to the server, which alone can keep its owner.
-			c.on.look(s, makeMany(place)+"; chown -R 65534:65534 .")
+			c.on.look(s, makeMany(place, c.files)+"; chown -R 65534:65534 .")
 			volume := "pvc-" + string(s.makeClaim(cloned(clone, source, k.Name)).UID)
 			s.copyingIn(".nfs-provisioner/clones", volume, c.on.run)
 			if err := c.begin(); err != nil {
@@ -66,7 +67,7 @@ func TestACloneEndsWholeWhateverHappensToItsShare(t *testing.T) {
 				return c.on.look(s, "cd "+place+" && find . -type f | sort | xargs md5sum")
 			}
 			got, want := list(inside(c.on, pv)), list(place)
-			if number := strings.Count(want, "\n") + 1; number != manyCopied {
+			if number := strings.Count(want, "\n") + 1; number != c.files {
 				t.Errorf("the source holds %d files", number)
 			}
 			if got != want {
