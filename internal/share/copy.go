@@ -266,7 +266,7 @@ func (c *copying) taken(err error) error {
 
 // folder makes a folder and fills it, or lets it wait.
 func (c *copying) folder(from, to *os.File, n, name string, depth int) error {
-	var there unix.Stat_t
+	there := unix.Stat_t{Mode: unix.S_IFDIR}
 	err := c.write(func() error {
 		made := unix.Mkdirat(int(to.Fd()), n, 0o700)
 		if err := c.taken(made); err != nil || made == nil {
@@ -277,7 +277,7 @@ func (c *copying) folder(from, to *os.File, n, name string, depth int) error {
 	if err != nil {
 		return err
 	}
-	if kind := there.Mode & unix.S_IFMT; kind != 0 && kind != unix.S_IFDIR {
+	if there.Mode&unix.S_IFMT != unix.S_IFDIR {
 		return nil // it was told before, and was something else then
 	}
 	if depth >= copyLevels && c.postpone(name) {
