@@ -9,8 +9,7 @@ import (
 type kernel struct {
 	name    string   // for people
 	dir     string   // the working directory that it is to be started in
-	command []string // the program, and what comes before it
-	options []string // on the kernel's command line
+	command []string // the program, with what comes before it and with options of its own
 	modules string   // a folder, by release
 	preload string   // a library that it needs, if any
 }
@@ -45,8 +44,7 @@ func (c *cluster) kernel() kernel {
 	return kernel{
 		name:    newerVersion,
 		dir:     dir,
-		command: []string{"env", "LD_LIBRARY_PATH=" + filepath.Join(dir, newerLibs), filepath.Join(dir, "usr/bin/linux.uml")},
-		options: []string{"seccomp=auto"}, // where it cannot it traces
+		command: []string{"env", "LD_LIBRARY_PATH=" + filepath.Join(dir, newerLibs), filepath.Join(dir, "usr/bin/linux.uml"), "seccomp=auto"}, // where it cannot it traces
 		modules: filepath.Join(dir, "usr/lib/uml/modules"),
 	}
 }

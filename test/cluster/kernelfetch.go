@@ -5,7 +5,6 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -130,7 +129,7 @@ func loadedBy(program, linker string) error {
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(io.NewOffsetWriter(out, int64(part.Off)), bytes.NewReader(name))
+		_, err = out.WriteAt(name, int64(part.Off))
 		return errors.Join(err, out.Close())
 	}
 	return fmt.Errorf("%s names no dynamic linker", program)

@@ -55,7 +55,6 @@ func (c *cluster) startNode(n int, s settings) (*daemon, error) {
 		fmt.Sprintf("vec0:transport=tap,ifname=%s,mac=%s,gro=1", tapName(n), nodeMAC(n)),
 		"uml_dir="+runtimeDir+"/", "umid="+name,
 		"con=null", "con0=fd:0,fd:1", "ubda="+disk)
-	args = append(args, k.options...)
 	if n == s.Nodes {
 		exported := c.run("nfsd.xfs")
 		if err := makeSparse(exported, 16<<30); err != nil {

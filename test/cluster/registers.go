@@ -13,8 +13,11 @@ var registersSource []byte
 
 func (c *cluster) registers() string { return c.run("registers.so") }
 
-// buildRegisters compiles it.
+// buildRegisters compiles it, if the nodes' kernel needs it.
 func (c *cluster) buildRegisters() error {
+	if c.kernel().preload == "" {
+		return nil
+	}
 	source, library := c.run("registers.c"), c.registers()
 	if err := writeFile(source, registersSource, 0o644); err != nil {
 		return err
